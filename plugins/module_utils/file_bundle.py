@@ -1,0 +1,48 @@
+"""Write a set of files so that a reader never sees half of one."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import tempfile
+from pathlib import Path
+
+
+def current(path: Path) -> dict | None:
+    """State of `path` as {content: bytes, mode: int, owner: str, group: str}; None when it is absent.
+
+    Raises IsADirectoryError when a directory stands there.
+    """
+    try:
+        stat = path.stat()
+    except FileNotFoundError:
+        return None
+    return {
+        "content": path.read_bytes(),
+        "mode": stat.st_mode & 0o7777,
+        "owner": pwd.getpwuid(stat.st_uid).pw_name,
+        "group": grp.getgrgid(stat.st_gid).gr_name,
+    }
+
+
+def differs(have: dict | None, want: dict) -> bool:
+    """True when the file on disk is not the wanted one in content, mode, owner or group."""
+    return have is None or any(have[key] != want[key] for key in ("content", "mode", "owner", "group"))
+
+
+def write(path: Path, want: dict) -> None:
+    """Replace `path` atomically by the wanted content, mode and owner; parents are made 0755."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(want["content"])
+            os.fchown(stream.fileno(), pwd.getpwnam(want["owner"]).pw_uid, grp.getgrnam(want["group"]).gr_gid)
+            os.fchmod(stream.fileno(), want["mode"])
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
