@@ -1,0 +1,194 @@
+"""Render a multi-document template, apply it to the cluster and wait until it works: one task a component."""
+
+from __future__ import annotations
+
+import base64
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import ansible.module_utils
+import yaml
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible.template import trust_as_template
+from ansible.utils.display import Display
+
+_PROJECT = Path(__file__).parents[2]
+# The controller does not look there by itself.
+ansible.module_utils.__path__.append(str(_PROJECT / "plugins/module_utils"))
+from ansible.module_utils.kube_api import ApiError, KubeApi  # noqa: E402
+from ansible.module_utils.kube_status import Hopeless, awaited, describe, explain, pending  # noqa: E402
+
+# What others depend on goes first, what depends on everything goes last; within a stage objects go in together.
+_STAGES = (
+    {"Namespace", "CustomResourceDefinition", "PriorityClass", "StorageClass"},
+    set(),  # every kind that is not named
+    {"Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "Pod"},
+    {"APIService", "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"},
+)
+_MIDDLE = 1
+_PARALLEL = 6
+_POLL_SECONDS = 1.0
+_PROGRESS_SECONDS = 20
+_SERVER_FIELDS = ("managedFields", "resourceVersion", "generation", "uid", "creationTimestamp", "selfLink")
+_HIDDEN = "(hidden)"
+
+
+class ActionModule(ActionBase):
+    """Arguments: name, template, kubeconfig, labels, wait (true, false or a list of references), timeout (seconds)."""
+
+    TRANSFERS_FILES = False
+    _VALID_ARGS = frozenset(("name", "template", "kubeconfig", "labels", "wait", "timeout"))
+
+    def run(self, tmp=None, task_vars=None):
+        result = super().run(tmp, task_vars)
+        arguments, check = self._task.args, self._task.check_mode
+        name, timeout = arguments["name"], float(arguments.get("timeout", 300))
+        objects = parse(self._rendered(arguments["template"], task_vars), arguments["template"])
+        for item in objects:
+            prepare(item, arguments.get("labels") or {})
+        if not Path(arguments["kubeconfig"]).is_file():
+            raise AnsibleActionFail(f"{name}: no kubeconfig at {arguments['kubeconfig']}: run playbooks/kubernetes.yml")
+
+        api, deadline = KubeApi(arguments["kubeconfig"]), time.monotonic() + timeout
+        changes, applied = [], []
+        for stage in stages(objects):
+            outcomes = _apply(api, name, stage, check)
+            applied += [after for _, _, after in outcomes]
+            changes += [(item, before, after) for item, before, after in outcomes if differs(before, after)]
+            if not check:  # a custom resource of the next stage needs its definition to be served
+                kinds = [(item, None) for item in applied if item["kind"] == "CustomResourceDefinition"]
+                _wait(api, name, kinds, deadline)
+        if not check:
+            _wait(api, name, _wanted(arguments.get("wait", True), applied), deadline)
+
+        result.update(changed=bool(changes), objects=len(objects))
+        result["changed_objects"] = [f"{describe(i)} {'changed' if before else 'created'}" for i, before, _ in changes]
+        if self._task.diff:
+            result["diff"] = [_diff(*change) for change in changes]
+        return result
+
+    def _rendered(self, template, task_vars):
+        source = self._find_needle("templates", template)
+        text = trust_as_template(self._loader.get_text_file_contents(source))
+        search = [str(Path(source).parent), str(_PROJECT / "templates")]
+        templar = self._templar.copy_with_new_env(searchpath=search, available_variables=task_vars)
+        layout = {"trim_blocks": True, "lstrip_blocks": True}
+        return str(templar.template(text, escape_backslashes=False, overrides=layout))
+
+
+def parse(text, source):
+    """The objects of a multi-document YAML text.
+
+    :raises AnsibleActionFail: with the text around the place where it is no YAML, or the document that is no object.
+    """
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        objects = [document for document in yaml.load_all(text, Loader=loader) if document]
+    except yaml.MarkedYAMLError as error:
+        line = (error.problem_mark or error.context_mark).line
+        around = "\n".join(f"{n + 1:5} {content}" for n, content in enumerate(text.splitlines()) if abs(n - line) < 4)
+        raise AnsibleActionFail(f"{source} renders to no YAML: {error.problem}, line {line + 1}\n{around}") from error
+    for item in objects:
+        named = isinstance(item, dict) and (item.get("metadata") or {}).get("name")
+        if not (named and item.get("apiVersion") and item.get("kind")):
+            raise AnsibleActionFail(f"{source}: a document has no apiVersion, kind or metadata.name: {str(item)[:200]}")
+    return objects
+
+
+def prepare(item, labels):
+    """Label an object as part of its bundle; write a Secret's plain values as the server keeps them."""
+    common = {str(key): str(value) for key, value in labels.items()}
+    item["metadata"]["labels"] = {**common, **(item["metadata"].get("labels") or {})}
+    if item["kind"] == "Secret" and "stringData" in item:
+        plain = {key: base64.b64encode(str(value).encode()).decode() for key, value in item.pop("stringData").items()}
+        item["data"] = {**item.get("data", {}), **plain}
+
+
+def stages(objects):
+    """Objects in the order in which they may be applied together."""
+    place = {kind: number for number, kinds in enumerate(_STAGES) for kind in kinds}
+    grouped = [[item for item in objects if place.get(item["kind"], _MIDDLE) == n] for n in range(len(_STAGES))]
+    return [stage for stage in grouped if stage]
+
+
+def differs(before, after):
+    """True when an apply altered more than the server's own bookkeeping."""
+    return before is None or _own(before) != _own(after)
+
+
+def _own(item):
+    meta = {key: value for key, value in item["metadata"].items() if key not in _SERVER_FIELDS}
+    return {**{key: value for key, value in item.items() if key != "status"}, "metadata": meta}
+
+
+def _diff(item, before, after):
+    sides = [_own(side) if side else {} for side in (before, after)]
+    if item["kind"] == "Secret":
+        kept = {key for key in (before or {}).get("data", {}) if before["data"][key] == after.get("data", {}).get(key)}
+        for side, word in zip(sides, ("before", "after"), strict=True):
+            side["data"] = {key: _HIDDEN if key in kept else f"{_HIDDEN} {word}" for key in side.get("data", {})}
+    texts = [yaml.safe_dump(side, sort_keys=True) if side else "" for side in sides]
+    return {"before": texts[0], "after": texts[1], "before_header": describe(item), "after_header": describe(item)}
+
+
+def _apply(api, manager, objects, check):
+    """Apply objects together; (definition, before, after) for each. All refusals are reported at once."""
+
+    def one(item):
+        try:
+            before = api.get(item)
+            return item, before, api.apply(item, manager, dry_run=check)
+        except ApiError as error:
+            if check and error.status == 404:  # its namespace or its kind would come with this very run
+                return item, None, item
+            return item, None, error
+
+    with ThreadPoolExecutor(_PARALLEL) as pool:
+        outcomes = list(pool.map(one, objects))
+    refused = [f"  {describe(item)}: {after.message}" for item, _, after in outcomes if isinstance(after, ApiError)]
+    if refused:
+        count = f"{len(refused)} of {len(objects)}"
+        raise AnsibleActionFail("\n".join([f"{manager}: {count} objects were refused", *refused]))
+    return outcomes
+
+
+def _wanted(wait, applied):
+    """(object or reference, condition) pairs: all of the bundle that can be awaited, or just what the caller lists."""
+    if not isinstance(wait, (list, tuple)):
+        return [(item, None) for item in applied if awaited(item)] if wait else []
+    return [(_reference(item), item.get("condition")) for item in wait]
+
+
+def _reference(item):
+    meta = {"name": item["name"], "namespace": item.get("namespace")}
+    return {"apiVersion": item["api_version"], "kind": item["kind"], "metadata": meta}
+
+
+def _wait(api, bundle, wanted, deadline):
+    """Return when everything wanted is ready; the answer to the apply spares the first look at what has not changed."""
+    said, seen = time.monotonic(), {id(item): item for item, _ in wanted if "uid" in item["metadata"]}
+    while wanted:
+        missing, hopeless = [], False
+        for item, condition in wanted:
+            found = seen.pop(id(item), None) or api.get(item)
+            try:
+                reason = pending(found, condition)
+            except Hopeless as error:
+                reason, hopeless = str(error), True
+            if reason:
+                missing.append((item, condition, found, reason))
+        if missing and (hopeless or time.monotonic() > deadline):
+            head = f"{bundle}: {'failed' if hopeless else 'not ready in time'}"
+            raise AnsibleActionFail("\n".join([head, *(line for m in missing for line in _report(api, *m))]))
+        if missing and time.monotonic() - said > _PROGRESS_SECONDS:
+            said = time.monotonic()
+            Display().display(f"{bundle}: waiting for " + ", ".join(f"{describe(i)} ({r})" for i, _, _, r in missing))
+        wanted = [(item, condition) for item, condition, _, _ in missing]
+        if wanted:
+            time.sleep(_POLL_SECONDS)
+
+
+def _report(api, item, _condition, found, reason):
+    return [f"  {describe(item)}: {reason}", *(f"    {line}" for line in (explain(api, found) if found else []))]
