@@ -1,0 +1,126 @@
+"""Certificates of a site: its own authority and what that signs (EC P-256), as PEM text."""
+
+from __future__ import annotations
+
+import ipaddress
+from datetime import UTC, datetime, timedelta
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+CA_DAYS = 3650
+CERTIFICATE_DAYS = 365
+RENEW_BEFORE_DAYS = 30
+
+
+def new_key() -> str:
+    """A new private key (PKCS#8, not encrypted: the vault around it is)."""
+    return (
+        ec.generate_private_key(ec.SECP256R1())
+        .private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        .decode()
+    )
+
+
+def make_ca(common_name: str, days: int = CA_DAYS) -> dict[str, str]:
+    """A self-signed authority: `{key, cert}`."""
+    key = new_key()
+    private = _load_key(key)
+    usage = _key_usage(key_cert_sign=True, crl_sign=True)
+    builder = (
+        _builder(common_name, _name(common_name), private.public_key(), days)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(usage, critical=True)
+    )
+    return {"key": key, "cert": _sign(builder, private)}
+
+
+def make_certificate(
+    ca: dict[str, str], common_name: str, sans: list[str], days: int = CERTIFICATE_DAYS, key: str | None = None
+) -> dict[str, str]:
+    """A certificate for servers and clients, signed by `ca`: `{key, cert}`. A given key is kept.
+
+    It never outlives its authority.
+    """
+    key = key or new_key()
+    issuer = x509.load_pem_x509_certificate(ca["cert"].encode())
+    left = (issuer.not_valid_after_utc - datetime.now(UTC)).days
+    builder = (
+        _builder(common_name, issuer.subject, _load_key(key).public_key(), min(days, left))
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_key_usage(digital_signature=True), critical=True)
+        .add_extension(
+            x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False
+        )
+        .add_extension(x509.SubjectAlternativeName([_san(name) for name in sans]), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.public_key()), critical=False)
+    )
+    return {"key": key, "cert": _sign(builder, _load_key(ca["key"]))}
+
+
+def why_renew(cert: str, ca: dict[str, str], common_name: str, sans: list[str]) -> str | None:
+    """The reason to sign a certificate anew, or None when it is still good.
+
+    It is due with fewer than RENEW_BEFORE_DAYS left, when its names differ from the wanted ones, and when `ca` did
+    not sign it.
+    """
+    found = x509.load_pem_x509_certificate(cert.encode())
+    names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    if days_left(cert) < RENEW_BEFORE_DAYS:
+        return f"{days_left(cert)} days left"
+    if found.subject != _name(common_name) or set(names) != {_san(name) for name in sans}:
+        return "its names changed"
+    try:
+        found.verify_directly_issued_by(x509.load_pem_x509_certificate(ca["cert"].encode()))
+    except (InvalidSignature, ValueError):
+        return "its authority changed"
+    return None
+
+
+def days_left(cert: str) -> int:
+    """Whole days until a certificate ends."""
+    return (x509.load_pem_x509_certificate(cert.encode()).not_valid_after_utc - datetime.now(UTC)).days
+
+
+def _load_key(pem: str) -> ec.EllipticCurvePrivateKey:
+    return serialization.load_pem_private_key(pem.encode(), password=None)
+
+
+def _name(common_name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+
+
+def _san(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
+
+
+def _key_usage(**wanted: bool) -> x509.KeyUsage:
+    names = (
+        "digital_signature content_commitment key_encipherment data_encipherment key_agreement"
+        " key_cert_sign crl_sign encipher_only decipher_only"
+    )
+    return x509.KeyUsage(**dict.fromkeys(names.split(), False) | wanted)
+
+
+def _builder(common_name: str, issuer: x509.Name, public_key: ec.EllipticCurvePublicKey, days: int):
+    start = datetime.now(UTC) - timedelta(hours=1)  # a node's clock may be a little behind
+    return (
+        x509.CertificateBuilder()
+        .subject_name(_name(common_name))
+        .issuer_name(issuer)
+        .public_key(public_key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(start)
+        .not_valid_after(start + timedelta(days=days, hours=1))
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
+    )
+
+
+def _sign(builder: x509.CertificateBuilder, key: ec.EllipticCurvePrivateKey) -> str:
+    return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()

@@ -1,0 +1,343 @@
+"""The secrets of a site: the file, the kinds, renewal, rotation, and the action and lookup around them."""
+
+import base64
+import json
+import os
+import re
+import stat
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import ansible.module_utils
+import pytest
+from ansible.parsing.vault import VaultLib, VaultSecret
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+ROOT = Path(__file__).parents[2]
+ansible.module_utils.__path__.append(str(ROOT / "plugins/module_utils"))
+from ansible.module_utils import site_pki  # noqa: E402
+from ansible.module_utils.secret_store import SecretStore, SecretStoreError, check, reconcile, rotate  # noqa: E402
+
+WANTED = {
+    "web": {"kind": "certificate", "ca": "authority", "common_name": "web", "sans": ["web.example", "10.0.0.7"]},
+    "authority": {"kind": "ca", "common_name": "Test authority"},
+    "login": {"kind": "password", "length": 20},
+    "token": {"kind": "hex", "length": 48},
+    "box": {"kind": "secretbox"},
+}
+
+
+def vault(password="correct"):
+    return VaultLib([("default", VaultSecret(password.encode()))])
+
+
+@pytest.fixture
+def made():
+    entries = {}
+    assert sorted(reconcile(WANTED, entries)) == sorted(WANTED)
+    return entries
+
+
+def verify(leaf, authority_pem):
+    authority = x509.load_pem_x509_certificate(authority_pem.encode())
+    x509.load_pem_x509_certificate(leaf["cert"].encode()).verify_directly_issued_by(authority)
+
+
+class TestKinds:
+    def test_password_is_safe_in_urls(self, made):
+        assert re.fullmatch(r"[A-Za-z0-9]{20}", made["login"]["value"])
+
+    def test_hex(self, made):
+        assert re.fullmatch(r"[0-9a-f]{48}", made["token"]["value"])
+
+    def test_secretbox_is_32_bytes(self, made):
+        assert len(base64.b64decode(made["box"]["value"], validate=True)) == 32
+
+    def test_authority_is_self_signed_for_ten_years(self, made):
+        value = made["authority"]["value"]
+        certificate = x509.load_pem_x509_certificate(value["cert"].encode())
+        certificate.verify_directly_issued_by(certificate)
+        assert certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+        assert 3649 <= site_pki.days_left(value["cert"]) <= 3650
+        assert value["ca"] == value["cert"]
+
+    def test_certificate_is_signed_and_names_its_hosts(self, made):
+        value = made["web"]["value"]
+        verify(value, value["ca"])
+        certificate = x509.load_pem_x509_certificate(value["cert"].encode())
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        assert names.get_values_for_type(x509.DNSName) == ["web.example"]
+        assert [str(address) for address in names.get_values_for_type(x509.IPAddress)] == ["10.0.0.7"]
+        key = load_pem_private_key(value["key"].encode(), None)
+        assert key.public_key() == certificate.public_key()
+
+    def test_openssl_accepts_the_chain(self, made, tmp_path):
+        (tmp_path / "ca").write_text(made["web"]["value"]["ca"])
+        (tmp_path / "cert").write_text(made["web"]["value"]["cert"])
+        command = ["openssl", "verify", "-x509_strict", "-CAfile", tmp_path / "ca", tmp_path / "cert"]
+        subprocess.run(command, check=True, capture_output=True)
+
+
+class TestReconcile:
+    def test_second_run_changes_nothing(self, made):
+        assert reconcile(WANTED, made) == []
+
+    def test_only_the_missing_is_made(self, made):
+        before = made["login"]["value"]
+        del made["token"]
+        assert reconcile(WANTED, made) == ["token"]
+        assert made["login"]["value"] == before
+
+    @pytest.mark.parametrize(
+        "change", [{"sans": ["other.example"]}, {"common_name": "other"}, {"sans": ["web.example"]}]
+    )
+    def test_changed_names_are_signed_with_the_same_key(self, made, change):
+        before = made["web"]["value"]
+        assert reconcile(WANTED | {"web": WANTED["web"] | change}, made) == ["web"]
+        assert made["web"]["value"]["key"] == before["key"]
+        assert made["web"]["value"]["cert"] != before["cert"]
+
+    def test_order_of_names_does_not_matter(self, made):
+        turned = WANTED["web"] | {"sans": WANTED["web"]["sans"][::-1]}
+        assert reconcile(WANTED | {"web": turned}, made) == []
+
+    @pytest.mark.parametrize(("days", "renewed"), [(29, True), (31, False)])
+    def test_renewed_before_the_end(self, days, renewed):
+        entries = {}
+        reconcile(WANTED | {"web": WANTED["web"] | {"days": days}}, entries)
+        assert reconcile(WANTED, entries) == (["web"] if renewed else [])
+
+    def test_certificate_never_outlives_its_authority(self):
+        entries = {}
+        reconcile(WANTED | {"authority": WANTED["authority"] | {"days": 100}}, entries)
+        assert site_pki.days_left(entries["web"]["value"]["cert"]) <= 100
+
+
+class TestRotation:
+    def test_password_keeps_the_previous_one_until_retired(self, made):
+        before = made["login"]["value"]
+        rotate("introduce", ["login"], WANTED, made)
+        assert made["login"]["previous"] == before != made["login"]["value"]
+        rotate("retire", ["login"], WANTED, made)
+        assert set(made["login"]) == {"kind", "value"}
+
+    def test_an_interrupted_rotation_goes_on(self, made):
+        rotate("introduce", ["login"], WANTED, made)
+        introduced = dict(made["login"])
+        rotate("introduce", ["login"], WANTED, made)
+        assert made["login"] == introduced
+
+    def test_authority_is_trusted_before_it_signs(self, made):
+        old = made["authority"]["value"]["cert"]
+        rotate("introduce", ["authority"], WANTED, made)
+        assert reconcile(WANTED, made) == ["web"]
+        new = made["authority"]["value"]["cert"]
+        verify(made["web"]["value"], old)
+        assert made["web"]["value"]["ca"] == new + old == made["authority"]["value"]["ca"]
+
+        rotate("adopt", ["authority"], WANTED, made)
+        assert reconcile(WANTED, made) == ["web"]
+        verify(made["web"]["value"], new)
+        assert made["web"]["value"]["ca"] == new + old
+
+        rotate("retire", ["authority"], WANTED, made)
+        assert reconcile(WANTED, made) == ["authority", "web"]
+        verify(made["web"]["value"], new)
+        assert made["web"]["value"]["ca"] == new == made["authority"]["value"]["ca"]
+        assert reconcile(WANTED, made) == []
+
+
+class TestCheck:
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            ({"login": {"kind": "pin"}}, r"site_secrets.login.kind: found 'pin'; wanted one of password"),
+            ({"web": WANTED["web"] | {"ca": "login"}}, r"site_secrets.web.ca: found 'login'; wanted an entry of kind"),
+            ({"web": WANTED["web"] | {"sans": []}}, r"site_secrets.web.sans: found none"),
+            ({"web": WANTED["web"] | {"days": 30}}, r"site_secrets.web.days: found 30; wanted more than 30"),
+        ],
+    )
+    def test_refused(self, change, message):
+        with pytest.raises(SecretStoreError, match=message):
+            check(WANTED | change)
+
+    def test_accepted(self):
+        check(WANTED)
+
+
+class TestStore:
+    def test_no_file_is_no_entries(self, tmp_path):
+        assert SecretStore(tmp_path / "secrets.yml", vault()).load() == {}
+
+    def test_saved_encrypted_private_and_whole(self, tmp_path, made):
+        store = SecretStore(tmp_path / "state" / "secrets.yml", vault())
+        store.save(made)
+        assert stat.S_IMODE(store.path.stat().st_mode) == 0o600
+        assert stat.S_IMODE(store.path.parent.stat().st_mode) == 0o700
+        assert store.path.read_bytes().startswith(b"$ANSIBLE_VAULT;1.1;AES256")
+        assert made["login"]["value"].encode() not in store.path.read_bytes()
+        assert store.load() == made
+        assert [path.name for path in store.path.parent.iterdir()] == ["secrets.yml"]
+
+    def test_a_failed_save_leaves_the_file(self, tmp_path, made):
+        store = SecretStore(tmp_path / "secrets.yml", vault())
+        store.save(made)
+        with pytest.raises(Exception, match="password must be specified"):
+            SecretStore(store.path, VaultLib()).save({})
+        assert store.load() == made
+        assert [path.name for path in tmp_path.iterdir()] == ["secrets.yml"]
+
+    def test_wrong_password_names_file_found_and_wanted(self, tmp_path, made):
+        store = SecretStore(tmp_path / "secrets.yml", vault())
+        store.save(made)
+        message = rf"{store.path}: found a vault that this vault password does not open; wanted the password .*_FILE"
+        with pytest.raises(SecretStoreError, match=message):
+            SecretStore(store.path, vault("wrong")).load()
+
+    def test_plain_text_is_refused(self, tmp_path):
+        path = tmp_path / "secrets.yml"
+        path.write_text("login: {kind: password, value: hunter2}\n")
+        with pytest.raises(SecretStoreError, match="found plain text; wanted a file encrypted") as error:
+            SecretStore(path, vault()).load()
+        assert "hunter2" not in str(error.value)
+
+    def test_a_folder_in_the_way(self, tmp_path):
+        (tmp_path / "file").touch()
+        with pytest.raises(SecretStoreError, match="wanted a folder that this user can write"):
+            SecretStore(tmp_path / "file" / "secrets.yml", vault()).save({})
+
+    def test_runs_at_the_same_time_make_one_value(self, tmp_path):
+        def run(_):
+            store = SecretStore(tmp_path / "secrets.yml", vault())
+            with store.locked():
+                entries = store.load()
+                if reconcile({"login": WANTED["login"]}, entries):
+                    store.save(entries)
+                return entries["login"]["value"]
+
+        with ThreadPoolExecutor(8) as pool:
+            assert len(set(pool.map(run, range(16)))) == 1
+
+
+PLAYBOOK = """
+- hosts: localhost
+  gather_facts: false
+  vars:
+    site_secrets_file: {file}
+    site_secrets: {table}
+  tasks:
+    - name: Make
+      site_secrets: {{path: "{{{{ site_secrets_file }}}}", secrets: "{{{{ site_secrets }}}}"}}
+    - name: Read
+      ansible.builtin.copy:
+        content: "{{{{ lookup('site_secret', 'login') }}}} {{{{ lookup('site_secret', 'web').cert | length }}}}"
+        dest: {out}
+        mode: "0600"
+      check_mode: false
+"""
+
+
+@pytest.fixture
+def play(tmp_path):
+    """Run the plugins in a play, as a site does; returns the finished process and the recap counts."""
+    state, out = tmp_path / "state", tmp_path / "out"
+    playbook = tmp_path / "play.yml"
+
+    def run(*arguments, table=WANTED, **environment):
+        text = PLAYBOOK.format(file=state / "secrets.yml", table=json.dumps(table), out=out)
+        playbook.write_text(text)
+        environment = (
+            os.environ
+            | {
+                "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+                "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default",
+                "ANSIBLE_FORCE_COLOR": "0",
+                "VOICEHELPER_VAULT_PASSWORD_FILE": str(tmp_path / "config" / "vault-password"),
+            }
+            | environment
+        )
+        command = [Path(sys.executable).with_name("ansible-playbook"), "-i", "localhost,", "-c", "local", playbook]
+        environment |= {"ANSIBLE_INVENTORY_ENABLED": "host_list"}
+        done = subprocess.run([*command, *arguments], env=environment, capture_output=True, text=True)
+        done.changed = int(found[1]) if (found := re.search(r"changed=(\d+)", done.stdout)) else None
+        return done
+
+    run.state, run.out = state, out
+    return run
+
+
+class TestPlay:
+    def test_check_then_converge_then_nothing(self, play):
+        first = play("--check", "--diff")
+        assert first.returncode == 0, first.stdout + first.stderr
+        assert not play.state.exists()
+        assert play.out.read_text().startswith("made-at-the-first-run")
+
+        second = play()
+        assert second.returncode == 0 and second.changed == 2, second.stdout + second.stderr
+        password = play.out.read_text().split()[0]
+        assert len(password) == 20
+        assert password not in second.stdout
+
+        third = play("--check", "--diff")
+        assert third.changed == 0, third.stdout
+        fourth = play()
+        assert fourth.changed == 0, fourth.stdout
+
+    def test_wrong_vault_password(self, play, tmp_path):
+        assert play().returncode == 0
+        other = tmp_path / "other"
+        other.write_text("wrong\n")
+        other.chmod(0o600)
+        failed = play(VOICEHELPER_VAULT_PASSWORD_FILE=str(other))
+        assert failed.returncode != 0
+        assert "found a vault that this vault password does not open" in failed.stdout + failed.stderr
+
+    def test_unknown_name(self, play):
+        failed = play(table={name: WANTED[name] for name in ("authority", "web")})
+        assert "found no 'login' in site_secrets; wanted one of" in failed.stdout + failed.stderr
+
+
+class TestVaultPassword:
+    SCRIPT = ROOT / "plugins" / "vault_password.py"
+
+    def run(self, **environment):
+        return subprocess.run([self.SCRIPT], env=os.environ | environment, capture_output=True, text=True)
+
+    def test_made_once_and_private(self, tmp_path):
+        path = tmp_path / "config" / "vault-password"
+        first = self.run(VOICEHELPER_VAULT_PASSWORD_FILE=str(path))
+        assert first.returncode == 0 and len(first.stdout.strip()) >= 43
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert [entry.name for entry in path.parent.iterdir()] == ["vault-password"]
+        assert self.run(VOICEHELPER_VAULT_PASSWORD_FILE=str(path)).stdout == first.stdout
+
+    def test_default_place(self, tmp_path):
+        self.run(XDG_CONFIG_HOME=str(tmp_path), VOICEHELPER_VAULT_PASSWORD_FILE="")
+        assert (tmp_path / "voicehelper" / "vault-password").is_file()
+
+    def test_first_uses_at_the_same_time_agree(self, tmp_path):
+        path = str(tmp_path / "config" / "vault-password")
+        with ThreadPoolExecutor(4) as pool:
+            runs = list(pool.map(lambda _: self.run(VOICEHELPER_VAULT_PASSWORD_FILE=path).stdout, range(6)))
+        assert len(set(runs)) == 1
+
+    @pytest.mark.parametrize(
+        ("content", "mode", "message"),
+        [("x\n", 0o644, "others may read it (mode 0644); wanted: mode 0600"), ("", 0o600, "found an empty file")],
+    )
+    def test_refused(self, tmp_path, content, mode, message):
+        path = tmp_path / "vault-password"
+        path.write_text(content)
+        path.chmod(mode)
+        done = self.run(VOICEHELPER_VAULT_PASSWORD_FILE=str(path))
+        assert done.returncode == 1 and done.stdout == "" and message in done.stderr and str(path) in done.stderr
+
+    def test_unwritable(self, tmp_path):
+        (tmp_path / "file").touch()
+        done = self.run(VOICEHELPER_VAULT_PASSWORD_FILE=str(tmp_path / "file" / "vault-password"))
+        assert done.returncode == 1 and done.stdout == ""
+        assert "VOICEHELPER_VAULT_PASSWORD_FILE names another" in done.stderr
