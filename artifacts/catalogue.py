@@ -1,0 +1,102 @@
+"""The catalogue: every file and image the project uses, its version, where it stands upstream and its checksum."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from artifacts.store import REPOSITORY, ArtifactError
+
+PATH = REPOSITORY / "group_vars" / "all" / "artifacts.yml"
+
+
+@dataclass(frozen=True)
+class File:
+    """One file for one architecture. ``sha256`` is empty where the catalogue knows none."""
+
+    name: str
+    component: str
+    version: str
+    arch: str
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Image:
+    """One container image. ``digest`` (``sha256:…``) is empty where the catalogue knows none."""
+
+    name: str
+    component: str
+    version: str
+    repository: str
+    tag: str
+    digest: str
+
+    @property
+    def reference(self) -> str:
+        """Upstream name with tag, the key of the store's lock file."""
+        return f"{self.repository}:{self.tag}"
+
+    @property
+    def pinned(self) -> str:
+        """The name that manifests use: with the digest where it is known."""
+        return f"{self.reference}@{self.digest}" if self.digest else self.reference
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """The catalogue's three tables, as in ``group_vars/all/artifacts.yml`` or as a site overrides them."""
+
+    versions: Mapping[str, str]
+    file_table: Mapping[str, Mapping[str, Any]]
+    image_table: Mapping[str, Mapping[str, Any]]
+
+    @classmethod
+    def load(cls, path: Path = PATH) -> Catalogue:
+        """Read the catalogue that all sites share."""
+        return cls.from_variables(yaml.safe_load(path.read_text()))
+
+    @classmethod
+    def from_variables(cls, variables: Mapping[str, Any]) -> Catalogue:
+        """Make it from Ansible variables (``artifacts_versions``, ``artifacts_files``, ``artifacts_images``)."""
+        return cls(*(variables[f"artifacts_{table}"] for table in ("versions", "files", "images")))
+
+    def version(self, component: str) -> str:
+        """The chosen version. Raises ArtifactError for a component that has none."""
+        if component not in self.versions:
+            raise ArtifactError(f"component {component!r} has no version in artifacts_versions")
+        return str(self.versions[component])
+
+    def file(self, name: str, arch: str) -> File:
+        """The named file for ``arch``. Raises ArtifactError for an unknown name."""
+        entry = _entry(self.file_table, name, "artifacts_files")
+        version = self.version(entry["component"])
+        checksum = entry.get("sha256", {}).get(version, "")
+        if isinstance(checksum, Mapping):
+            checksum = checksum.get(arch, "")
+        path = entry["path"].format(version=version, arch=arch)
+        return File(name, entry["component"], version, arch, path, checksum)
+
+    def image(self, name: str) -> Image:
+        """The named image. Raises ArtifactError for an unknown name."""
+        entry = _entry(self.image_table, name, "artifacts_images")
+        version = self.version(entry["component"])
+        tag = entry["tag"].format(version=version)
+        return Image(name, entry["component"], version, entry["repository"], tag, entry.get("digest", {}).get(tag, ""))
+
+    def files(self, arch: str) -> list[File]:
+        return [self.file(name, arch) for name in self.file_table]
+
+    def images(self) -> list[Image]:
+        return [self.image(name) for name in self.image_table]
+
+
+def _entry(table: Mapping[str, Mapping[str, Any]], name: str, title: str) -> Mapping[str, Any]:
+    if name not in table:
+        raise ArtifactError(f"{name!r} is not in {title}; known: {', '.join(sorted(table))}")
+    return table[name]

@@ -1,0 +1,83 @@
+"""What the machine that builds must have: Debian packages and a Go toolchain."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+from artifacts import process
+from artifacts.store import ArtifactError, Store
+
+# Programs by kind of recipe, and the Debian package that brings each.
+PROGRAMS = {
+    "base": {"mmdebstrap": "mmdebstrap"},
+    "go": {"gcc": "gcc", "pkg-config": "pkg-config"},
+    "image": {"podman": "podman", "runc": "runc", "gcc": "gcc"},
+}
+LIBRARIES = {"go": {"/usr/include/seccomp.h": "libseccomp-dev"}}
+MINIMUM_GO = (1, 21)  # the first that can fetch the toolchain a module asks for
+
+
+def install_packages(kinds: set[str], *, log: Path) -> None:
+    """Install the Debian packages that recipes of these kinds need and the machine lacks."""
+    missing = {
+        package
+        for kind in kinds
+        for program, package in PROGRAMS.get(kind, {}).items()
+        if not shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
+    }
+    missing |= {
+        package for kind in kinds for path, package in LIBRARIES.get(kind, {}).items() if not Path(path).exists()
+    }
+    if not missing:
+        return
+    if not shutil.which("apt-get"):
+        raise ArtifactError(f"please install: {', '.join(sorted(missing))} (this machine has no apt-get to do it)")
+    if os.geteuid() != 0:
+        raise ArtifactError(f"please install, as root: apt-get install {' '.join(sorted(missing))}")
+    env = {"DEBIAN_FRONTEND": "noninteractive"}
+    process.run(["apt-get", "update", "-qq"], log=log, env=env)
+    process.run(["apt-get", "install", "-qq", "--no-install-recommends", *sorted(missing)], log=log, env=env)
+
+
+def unpack_package(package: str, target: Path, *, log: Path) -> None:
+    """Unpack a Debian package of this machine's release without installing it (no service starts)."""
+    if target.is_dir():
+        return
+    download = target.with_name(f".{target.name}.download")
+    shutil.rmtree(download, ignore_errors=True)
+    download.mkdir(parents=True)
+    process.run(["apt-get", "-o", "APT::Sandbox::User=root", "download", package], log=log, cwd=download)
+    process.run(["dpkg-deb", "-x", next(download.glob("*.deb")), download / "root"], log=log)
+    (download / "root").rename(target)
+    shutil.rmtree(download)
+
+
+def go_environment(store: Store, module_cache: Path) -> dict[str, str]:
+    """Environment for a Go that can fetch the pinned toolchain; unpacks Debian trixie's where the machine has none."""
+    env = {"GOMODCACHE": str(module_cache), "GOPATH": str(module_cache.parent / "gopath")}
+    if not _host_go_suffices():
+        root = store.tools / "golang"
+        if not root.is_dir():
+            partial = store.tools / ".golang"
+            shutil.rmtree(partial, ignore_errors=True)
+            store.tools.mkdir(parents=True, exist_ok=True)
+            log = store.logs / "golang.log"
+            install_packages({"base"}, log=log)
+            command = ["mmdebstrap", "--variant=extract", "--include=golang-go", "trixie", partial]
+            process.run(command, log=log)
+            partial.rename(root)
+        goroot = next((root / "usr/lib").glob("go-1.*"))
+        env |= {"GOROOT": str(goroot), "PATH": f"{goroot}/bin:{os.environ['PATH']}"}
+    if proxy := os.environ.get("GOPROXY"):
+        env["GOPROXY"] = proxy
+    return env
+
+
+def _host_go_suffices() -> bool:
+    if not shutil.which("go"):
+        return False
+    found = re.match(r"go(\d+)\.(\d+)", process.output(["go", "env", "GOVERSION"], env={"GOTOOLCHAIN": "local"}))
+    return bool(found) and tuple(map(int, found.groups())) >= MINIMUM_GO

@@ -1,0 +1,110 @@
+"""Go programs, built from ``artifacts/go/<recipe>/go.mod``: its ``tool`` lines say what, its go.sum pins the source.
+
+Options of a recipe: ``module`` (whose version must be the catalogue's), ``tags``, ``ldflags``, ``cgo``, ``rename``
+(Go's name of a binary → ours), ``sources`` (our name → path inside the module, copied beside the binaries),
+``files`` (catalogue name → one binary, or archive member → binary or source), ``tools`` (binaries that this machine
+runs), ``nosumdb`` (modules that the checksum database does not know; go.sum pins them all the same).
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from artifacts import packing, process
+from artifacts.recipes import Cookbook, Recipe, tree_fingerprint
+from artifacts.store import REPOSITORY, ArtifactError, Store
+
+if TYPE_CHECKING:
+    from artifacts.kitchen import Kitchen
+
+MODULES = REPOSITORY / "artifacts" / "go"
+
+
+def fingerprint(recipe: Recipe, book: Cookbook) -> Any:
+    """The module files, the toolchain, and the upstream paths that the results land at."""
+    paths = {name: book.catalogue.file(name, book.arch).path for name in recipe.options.get("files", {})}
+    return {"module": tree_fingerprint(MODULES / recipe.name), "toolchain": book.toolchain, "paths": paths}
+
+
+def present(recipe: Recipe, book: Cookbook, store: Store) -> bool:
+    """Whether the binaries and the files packed from them are in the store."""
+    paths = [store.files / book.catalogue.file(name, book.arch).path for name in recipe.options.get("files", {})]
+    paths += [store.tools / tool for tool in recipe.options.get("tools", [])]
+    return (store.outputs / recipe.slug).is_dir() and all(path.exists() for path in paths)
+
+
+def make(recipe: Recipe, book: Cookbook, kitchen: Kitchen) -> None:
+    """Build all programs of the module at once and put them where the catalogue says."""
+    options = recipe.options
+    version = book.catalogue.version(options.get("component", recipe.name))
+    env = environment(recipe, book, kitchen)
+    module = MODULES / recipe.name
+    log = kitchen.log(recipe)
+    if wanted := options.get("module"):
+        _check_version(recipe, wanted, version, env, module)
+
+    out = kitchen.scratch(recipe) / "out"
+    words = {"version": version, "major": version.split(".")[0], "minor": version.split(".")[1], "arch": book.arch}
+    ldflags = " ".join(["-s", "-w", *options.get("ldflags", [])]).format(**words)
+    command = ["go", "build", "-o", f"{out}/", "-ldflags", ldflags]
+    if tags := options.get("tags"):
+        command += ["-tags", ",".join(tags)]
+    process.run([*command, "tool"], log=log, env=env, cwd=module)
+
+    for go_name, name in options.get("rename", {}).items():
+        (out / go_name).rename(out / name)
+    if sources := options.get("sources"):
+        root = Path(process.output(["go", "-C", module, "list", "-m", "-f", "{{.Dir}}", options["module"]], env=env))
+        for name, path in sources.items():
+            _copy(root / path, out / name)
+
+    for name, content in options.get("files", {}).items():
+        if isinstance(content, str):
+            kitchen.store.add_file(out / content, book.catalogue.file(name, book.arch).path)
+        else:
+            archive = packing.pack(out, content, kitchen.scratch(recipe) / name, words)
+            kitchen.store.add_file(archive, book.catalogue.file(name, book.arch).path)
+    for tool in options.get("tools", []):
+        kitchen.install_tool(out / tool)
+    kitchen.keep_output(recipe, out)
+
+
+def environment(recipe: Recipe, book: Cookbook, kitchen: Kitchen) -> dict[str, str]:
+    """Environment of a reproducible build: nothing of the user's Go settings but the proxy."""
+    env = {
+        **kitchen.go_environment,
+        "CGO_ENABLED": "1" if recipe.options.get("cgo") else "0",
+        "GOARCH": book.arch,
+        "GOOS": "linux",
+        "GOTOOLCHAIN": book.toolchain,
+        "GOFLAGS": "-mod=readonly -trimpath -buildvcs=false -modcacherw",
+        "GOWORK": "off",
+        "GOENV": "off",
+        "GOCACHE": str(kitchen.scratch(recipe) / "cache"),
+        "GOTMPDIR": str(kitchen.scratch(recipe)),
+    }
+    if modules := recipe.options.get("nosumdb"):
+        env["GONOSUMDB"] = ",".join(modules)
+    return env
+
+
+def _check_version(recipe: Recipe, module: str, version: str, env: Mapping[str, str], folder: Path) -> None:
+    """The catalogue and the committed go.mod must name the same version."""
+    found = process.output(["go", "-C", folder, "list", "-m", "-f", "{{.Version}}", module], env=env)
+    expected = recipe.options.get("module_version", "v{version}").format(version=version.removeprefix("v"))
+    if found != expected:
+        raise ArtifactError(
+            f"{recipe.name}: the catalogue wants {module} {expected}, artifacts/go/{recipe.name}/go.mod has {found}; "
+            f"run: artifacts pin {recipe.name}"
+        )
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, target)
+    else:
+        shutil.copy(source, target)

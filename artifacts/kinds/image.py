@@ -1,0 +1,74 @@
+"""Container images, built from ``images/<context>/Containerfile``.
+
+Options: ``context`` (folder below ``images/``; else the image's own name), ``args`` (build arguments; VERSION is always there), ``needs``
+(builds whose output the Containerfile copies from by name, or images it stands on).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from artifacts import podman, process
+from artifacts.catalogue import Image
+from artifacts.recipes import Cookbook, Recipe, tree_fingerprint
+from artifacts.store import REPOSITORY, ArtifactError, Store
+
+if TYPE_CHECKING:
+    from artifacts.kitchen import Kitchen
+
+IMAGES = REPOSITORY / "images"
+
+
+def fingerprint(recipe: Recipe, book: Cookbook) -> Any:
+    """The build context and the name that the image gets."""
+    wanted = entry(recipe, book)
+    return {"context": tree_fingerprint(_context(recipe)), "reference": wanted.reference, "version": wanted.version}
+
+
+def present(recipe: Recipe, book: Cookbook, store: Store) -> bool:
+    return in_store(entry(recipe, book).reference, store)
+
+
+def make(recipe: Recipe, book: Cookbook, kitchen: Kitchen) -> None:
+    """Build and push; podman's own copy is removed."""
+    wanted = entry(recipe, book)
+    contexts = {need: kitchen.store.outputs / need for need in recipe.needs if book.recipes[need].kind == "go"}
+    arguments = {"VERSION": wanted.version, **recipe.options.get("args", {})}
+    env = podman.environment(kitchen.store, kitchen.registry.address)
+    local = local_name(recipe)
+    podman.build(_context(recipe), local, env=env, log=kitchen.log(recipe), arguments=arguments, contexts=contexts)
+    publish(local, wanted.reference, recipe, kitchen)
+
+
+def publish(local: str, reference: str, recipe: Recipe, kitchen: Kitchen) -> None:
+    """Push a local image under its upstream name, record its digest, remove the local one."""
+    env = podman.environment(kitchen.store, kitchen.registry.address)
+    target = f"docker://{kitchen.registry.location(reference)}"
+    process.run(["podman", "push", "--tls-verify=false", local, target], log=kitchen.log(recipe), env=env)
+    digest = kitchen.registry.digest(reference)
+    if not digest:
+        raise ArtifactError(f"{reference} was pushed but the registry does not have it")
+    kitchen.store.record(images={reference: digest})
+    process.run(["podman", "rmi", "--force", local], log=kitchen.log(recipe), env=env)
+
+
+def in_store(reference: str, store: Store) -> bool:
+    """Whether the store's registry holds the digest that its lock file names for this image."""
+    digest = store.lock()["images"].get(reference, "")
+    blob = digest.removeprefix("sha256:")
+    return bool(blob) and (store.registry / f"docker/registry/v2/blobs/sha256/{blob[:2]}/{blob}/data").exists()
+
+
+def local_name(recipe: Recipe) -> str:
+    """Name of the image in podman's storage while it is made."""
+    return f"localhost/voicehelper-build/{recipe.slug}:latest"
+
+
+def entry(recipe: Recipe, book: Cookbook) -> Image:
+    """The catalogue's entry for an image recipe."""
+    return book.catalogue.image(recipe.name.removeprefix("image/"))
+
+
+def _context(recipe: Recipe) -> Path:
+    return IMAGES / recipe.options.get("context", recipe.name.removeprefix("image/"))

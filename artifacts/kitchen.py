@@ -1,0 +1,102 @@
+"""What a run of builds shares: scratch space, the Go module cache, the registry, and the pulse of the disk."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from artifacts import host, process
+from artifacts.recipes import Recipe
+from artifacts.registry import Registry
+from artifacts.store import ArtifactError, Store, write_atomically
+
+PEAK_GIB = 15  # the most that building everything has at once, measured
+FLOOR_GIB = 3  # below this a run stops, before other programs suffer
+
+
+@dataclass
+class Kitchen:
+    """Shared by all recipes of one run; ``open_kitchen`` makes and cleans it."""
+
+    store: Store
+    registry: Registry
+    arch: str
+    go_environment: dict[str, str] = field(default_factory=dict)
+
+    def scratch(self, recipe: Recipe) -> Path:
+        """A folder for this recipe, removed when it is done. On the store's file system, so that renames are atomic."""
+        folder = self.store.work / recipe.slug
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def log(self, recipe: Recipe) -> Path:
+        return self.store.logs / f"{recipe.slug}.log"
+
+    def keep_output(self, recipe: Recipe, folder: Path) -> None:
+        """Make ``folder`` the recipe's output, in place of an older one."""
+        target = self.store.outputs / recipe.slug
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.exists():
+            target.rename(self.scratch(recipe) / "replaced")
+        folder.rename(target)
+
+    def install_tool(self, binary: Path) -> None:
+        """Put a program into the store's ``tools``."""
+        self.store.tools.mkdir(parents=True, exist_ok=True)
+        temporary = self.store.tools / f".{binary.name}"
+        shutil.copy2(binary, temporary)
+        temporary.replace(self.store.tools / binary.name)
+
+    def finish(self, recipe: Recipe, key: str) -> None:
+        """Note that the recipe is done, as the last thing."""
+        self.clean(recipe)
+        write_atomically(self.store.stamp(recipe.slug), key + "\n")
+
+    def clean(self, recipe: Recipe) -> None:
+        shutil.rmtree(self.store.work / recipe.slug, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def open_kitchen(store: Store, arch: str, kinds: set[str]) -> Iterator[Kitchen]:
+    """Prepare for recipes of the given kinds; afterwards only results are left.
+
+    Raises ArtifactError where a tool or the space is missing.
+    """
+    with store.exclusive():
+        shutil.rmtree(store.work, ignore_errors=True)  # of a run that was killed
+        if (free := store.free_gib()) < PEAK_GIB:
+            raise ArtifactError(
+                f"{store.root} has {free:.1f} GiB free, a build needs up to {PEAK_GIB}; make room, or set "
+                "VOICEHELPER_LAB_STORE to a folder on a larger disk"
+            )
+        store.work.mkdir(parents=True)
+        host.install_packages(kinds, log=store.logs / "packages.log")
+        go_environment = host.go_environment(store, store.work / "modules") if "go" in kinds else {}
+        stop_watching = _watch_disk(store)
+        try:
+            with contextlib.ExitStack() as stack:
+                registry = stack.enter_context(Registry.serve(store)) if kinds - {"go"} else Registry.none()
+                yield Kitchen(store, registry, arch, go_environment)
+        finally:
+            stop_watching.set()
+            shutil.rmtree(store.work, ignore_errors=True)
+
+
+def _watch_disk(store: Store) -> threading.Event:
+    """End all builds when the disk runs full. Gives the event that ends the watch."""
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(5):
+            if store.free_gib() < FLOOR_GIB:
+                process.stop_all(
+                    f"less than {FLOOR_GIB} GiB are free at {store.root}: builds stopped; make room and run again"
+                )
+                return
+
+    threading.Thread(target=watch, name="disk", daemon=True).start()
+    return done

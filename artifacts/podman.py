@@ -1,0 +1,72 @@
+"""podman, set up for what a builder finds: cgroups of either version, a low limit of open files, no registry but ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from artifacts import process
+from artifacts.store import Store
+
+# crun and a raised limit both fail on hosts without CAP_SYS_RESOURCE or with hybrid cgroups; these work on the others too.
+CONTAINERS_CONF = """\
+[engine]
+runtime = "runc"
+[engine.runtimes]
+runc = ["/usr/sbin/runc", "/usr/bin/runc"]
+[containers]
+default_ulimits = ["nofile=20000:20000", "nproc=30000:30000"]
+"""
+UPSTREAM_HOSTS = ("docker.io", "ghcr.io", "quay.io", "registry.k8s.io")
+
+
+def environment(store: Store, registry_address: str = "") -> dict[str, str]:
+    """Environment for every podman call.
+
+    With a registry address, images of upstream names come from there, so a Containerfile says what it would say anywhere.
+    """
+    folder = store.root / "podman"
+    folder.mkdir(parents=True, exist_ok=True)
+    containers = folder / "containers.conf"
+    containers.write_text(CONTAINERS_CONF)
+    env = {"CONTAINERS_CONF": str(containers)}
+    if registry_address:
+        registries = folder / "registries.conf"
+        registries.write_text("".join(_redirect(host, registry_address) for host in UPSTREAM_HOSTS))
+        env["CONTAINERS_REGISTRIES_CONF"] = str(registries)
+    return env
+
+
+def build(
+    context: Path,
+    tag: str,
+    *,
+    env: Mapping[str, str],
+    log: Path,
+    arguments: Mapping[str, str] | None = None,
+    contexts: Mapping[str, Path] | None = None,
+) -> None:
+    """Build ``context/Containerfile`` into podman's storage as ``tag``.
+
+    ``contexts`` are further folders, by the name that ``COPY --from=`` uses. The network is the host's, for packages.
+    """
+    command: list[str | Path] = ["podman", "build", "--tag", tag, "--format=oci", "--network=host", "--pull-always"]
+    command += ["--layers=false", "--force-rm"]
+    for name, value in (arguments or {}).items():
+        command += ["--build-arg", f"{name}={value}"]
+    for name, folder in (contexts or {}).items():
+        command += ["--build-context", f"{name}={folder}"]
+    process.run([*command, context], log=log, env=env)
+
+
+def build_on_base(store: Store, context: Path, tag: str, arguments: Mapping[str, str] | None = None) -> None:
+    """Build an image for this machine's podman (a lab node, say) on the base images in the store."""
+    from artifacts.registry import Registry
+
+    with Registry.serve(store) as registry:
+        env = environment(store, registry.address)
+        build(context, tag, env=env, log=store.logs / f"podman-{context.name}.log", arguments=arguments)
+
+
+def _redirect(host: str, address: str) -> str:
+    return f'[[registry]]\nprefix = "{host}"\nlocation = "{address}/{host}"\ninsecure = true\n'

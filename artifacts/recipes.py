@@ -1,0 +1,130 @@
+"""Recipes: how each artifact is made from package registries, and the key that says when to make it anew."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from artifacts.catalogue import Catalogue
+from artifacts.store import REPOSITORY, ArtifactError, Store, sha256_of
+
+PATH = Path(__file__).parent / "recipes.yml"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One thing to make.
+
+    ``name`` is ``<component>`` for a build and ``image/<catalogue name>`` for an image; ``kind`` names the module
+    in ``artifacts.kinds`` that makes it; ``seconds`` is what it took on two cores from a cold start.
+    """
+
+    name: str
+    kind: str
+    seconds: int
+    needs: tuple[str, ...]
+    options: Mapping[str, Any] = field(hash=False)
+
+    @property
+    def slug(self) -> str:
+        """The name as one path element."""
+        return self.name.replace("/", "-")
+
+
+@dataclass(frozen=True)
+class Cookbook:
+    """All recipes of ``recipes.yml`` with the catalogue that they fill, for one architecture."""
+
+    recipes: Mapping[str, Recipe]
+    sets: Mapping[str, list[str]]
+    toolchain: str
+    catalogue: Catalogue
+    arch: str
+
+    @classmethod
+    def load(cls, catalogue: Catalogue, arch: str, path: Path = PATH) -> Cookbook:
+        """Read the recipes. Raises ArtifactError where one needs another that is not there."""
+        data = yaml.safe_load(path.read_text())
+        recipes = [_recipe(name, options) for name, options in data["builds"].items()]
+        recipes += [
+            _recipe(f"image/{name}", {"kind": "image", **(options or {})}) for name, options in data["images"].items()
+        ]
+        table = {recipe.name: recipe for recipe in recipes}
+        for recipe in recipes:
+            if missing := [need for need in recipe.needs if need not in table]:
+                raise ArtifactError(f"recipe {recipe.name} needs {', '.join(missing)}, which recipes.yml does not have")
+        return cls(table, data["sets"], data["toolchain"], catalogue, arch)
+
+    def select(self, names: Iterable[str] = ()) -> list[Recipe]:
+        """The named recipes and all that they need, in an order in which they can be made.
+
+        A name is a recipe, a set, or a component (its build and its image). Without names: everything.
+        """
+        wanted: list[str] = []
+        for name in names or self.recipes:
+            found = self.sets.get(name) or [n for n in (name, f"image/{name}") if n in self.recipes]
+            if not found:
+                known = sorted({n.removeprefix("image/") for n in self.recipes} | set(self.sets))
+                raise ArtifactError(f"no recipe or set is called {name!r}; known: {', '.join(known)}")
+            wanted += self._flatten(found)
+        ordered: dict[str, Recipe] = {}
+        for name in wanted:
+            self._add(name, ordered, ())
+        return list(ordered.values())
+
+    def _flatten(self, names: Iterable[str]) -> list[str]:
+        return [inner for name in names for inner in (self._flatten(self.sets[name]) if name in self.sets else [name])]
+
+    def _add(self, name: str, ordered: dict[str, Recipe], path: tuple[str, ...]) -> None:
+        if name in path:
+            raise ArtifactError(f"recipes need each other in a circle: {' → '.join((*path, name))}")
+        for need in self.recipes[name].needs:
+            self._add(need, ordered, (*path, name))
+        ordered.setdefault(name, self.recipes[name])
+
+    @cached_property
+    def _keys(self) -> dict[str, str]:
+        return {}
+
+    def key(self, name: str) -> str:
+        """Content key of a recipe: changes with its options, its input files, its version, and the keys of its needs."""
+        if name not in self._keys:
+            from artifacts.kinds import kind_of  # kinds import this module
+
+            recipe = self.recipes[name]
+            content = {
+                "options": {k: v for k, v in recipe.options.items() if k != "seconds"},
+                "arch": self.arch,
+                "kind": kind_of(recipe).fingerprint(recipe, self),
+                "needs": [self.key(need) for need in recipe.needs],
+            }
+            self._keys[name] = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+        return self._keys[name]
+
+    def done(self, recipe: Recipe, store: Store) -> bool:
+        """Whether the store holds what this recipe makes, from these very inputs."""
+        from artifacts.kinds import kind_of
+
+        stamp = store.stamp(recipe.slug)
+        if not stamp.exists() or stamp.read_text().strip() != self.key(recipe.name):
+            return False
+        return kind_of(recipe).present(recipe, self, store)
+
+
+def _recipe(name: str, options: Mapping[str, Any]) -> Recipe:
+    return Recipe(name, options["kind"], options.get("seconds", 20), tuple(options.get("needs", ())), options)
+
+
+def tree_fingerprint(folder: Path) -> dict[str, str]:
+    """Relative path → SHA-256 (and the executable bit) of every file under ``folder``."""
+    if not folder.is_dir():
+        raise ArtifactError(f"{folder.relative_to(REPOSITORY)} is missing")
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): f"{sha256_of(path)} {path.stat().st_mode & 0o100}" for path in files}

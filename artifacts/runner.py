@@ -1,0 +1,127 @@
+"""Runs recipes, two at a time, in the order of their needs, and shows what runs and how long it will take."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+
+from rich.console import Console
+from rich.live import Live
+from rich.markup import escape
+from rich.table import Table
+
+from artifacts import process
+from artifacts.kinds import kind_of
+from artifacts.kitchen import Kitchen, open_kitchen
+from artifacts.recipes import Cookbook, Recipe
+from artifacts.store import ArtifactError, Store
+
+
+@dataclass
+class Progress:
+    """What the live display shows; on a plain stream each change is a line of its own."""
+
+    console: Console
+    total: int
+    left: dict[str, int]  # estimated seconds of each recipe that is not done
+    started: float = field(default_factory=time.monotonic)
+    running: dict[str, float] = field(default_factory=dict)
+
+    def begin(self, recipe: Recipe) -> None:
+        self.running[recipe.name] = time.monotonic()
+        if not self.console.is_terminal:
+            self.console.print(f"{recipe.name}: started · {self.summary()}")
+
+    def end(self, recipe: Recipe) -> None:
+        took = time.monotonic() - self.running.pop(recipe.name)
+        self.left.pop(recipe.name)
+        self.console.print(f"[green]{recipe.name}[/]: done in {_clock(took)} · {self.summary()}")
+
+    def fail(self, recipe: Recipe, error: str) -> None:
+        del self.running[recipe.name]
+        self.left.pop(recipe.name)
+        self.console.print(f"[red]{recipe.name}[/]: failed: {escape(error.splitlines()[0])}")
+
+    def summary(self) -> str:
+        """Done of all, time spent, time left. Go builds use both cores alone, so two at a time is not twice as fast."""
+        now = time.monotonic()
+        left = sum(self.left.values())
+        left -= sum(min(now - since, self.left[name]) for name, since in self.running.items())
+        return (
+            f"{self.total - len(self.left)} of {self.total} · {_clock(now - self.started)} · about {_clock(left)} left"
+        )
+
+    def __rich__(self) -> Table:
+        table = Table.grid(padding=(0, 2))
+        for name, since in self.running.items():
+            table.add_row("…", name, _clock(time.monotonic() - since))
+        table.add_row("", self.summary(), "")
+        return table
+
+
+def build(book: Cookbook, store: Store, recipes: list[Recipe], *, jobs: int, console: Console) -> list[str]:
+    """Make all ``recipes`` that the store does not hold; they come with their needs, in order.
+
+    Gives the names of those made. Raises ArtifactError naming each that failed; what does not need them is made all the same.
+    """
+    todo = [recipe for recipe in recipes if not book.done(recipe, store)]
+    if not todo:
+        return []
+    progress = Progress(console, len(todo), {recipe.name: recipe.seconds for recipe in todo})
+    live = Live(progress, console=console, refresh_per_second=2, transient=True)
+    with (
+        open_kitchen(store, book.arch, {recipe.kind for recipe in todo}) as kitchen,
+        live if console.is_terminal else nullcontext(),
+    ):
+        failures = _run_all(todo, book, kitchen, progress, jobs)
+    if failures:
+        raise ArtifactError("\n\n".join(f"{name}: {error}" for name, error in failures.items()))
+    return [recipe.name for recipe in todo]
+
+
+def _run_all(todo: list[Recipe], book: Cookbook, kitchen: Kitchen, progress: Progress, jobs: int) -> dict[str, str]:
+    waiting = {recipe.name: recipe for recipe in todo}
+    failures: dict[str, str] = {}
+    futures: dict[Future[None], Recipe] = {}
+
+    def make(recipe: Recipe) -> None:
+        kitchen.log(recipe).unlink(missing_ok=True)
+        kind_of(recipe).make(recipe, book, kitchen)
+        kitchen.finish(recipe, book.key(recipe.name))
+
+    with ThreadPoolExecutor(jobs) as pool:
+        try:
+            while waiting or futures:
+                for recipe in list(waiting.values()):
+                    if blockers := [need for need in recipe.needs if need in failures]:
+                        failures[recipe.name] = f"not made, because {', '.join(blockers)} failed"
+                        del waiting[recipe.name]
+                    elif len(futures) < jobs and not _pending(recipe, waiting, futures):
+                        progress.begin(recipe)
+                        futures[pool.submit(make, recipe)] = waiting.pop(recipe.name)
+                for future in wait(futures, return_when=FIRST_COMPLETED).done:
+                    recipe = futures.pop(future)
+                    if error := future.exception():
+                        if not isinstance(error, (ArtifactError, OSError)):
+                            raise error
+                        failures[recipe.name] = str(error)
+                        progress.fail(recipe, str(error))
+                        kitchen.clean(recipe)
+                    else:
+                        progress.end(recipe)
+        except BaseException:
+            process.stop_all("interrupted; run the same command again to go on")
+            raise
+    return failures
+
+
+def _pending(recipe: Recipe, waiting: dict[str, Recipe], futures: dict[Future[None], Recipe]) -> bool:
+    running = {other.name for other in futures.values()}
+    return any(need in waiting or need in running for need in recipe.needs)
+
+
+def _clock(seconds: float) -> str:
+    minutes, seconds = divmod(int(max(seconds, 0)), 60)
+    return f"{minutes}:{seconds:02d}"
