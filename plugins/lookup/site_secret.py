@@ -41,7 +41,7 @@ author: VoiceHelper
 
 RETURN = r"""
 _raw:
-  description: A string, or C({key, cert, ca}) for an authority and a certificate.
+  description: A string, C({key, public}) for a key pair, or C({key, cert, ca}) for an authority and a certificate.
   type: list
   elements: raw
 """
@@ -85,5 +85,6 @@ class LookupModule(LookupBase):
             return entry.get("previous", entry["value"]) if self.get_option("previous") else entry["value"]
         if not checking:
             raise AnsibleLookupError(f"site_secret: {name!r} is not in {path} yet; the tag 'secrets' makes it.")
-        parts = {part: PLACEHOLDER for part in ("key", "cert", "ca")}
-        return parts if table[name]["kind"] in ("ca", "certificate") else PLACEHOLDER
+        parts = {"ca": ("key", "cert", "ca"), "certificate": ("key", "cert", "ca"), "keypair": ("key", "public")}
+        shape = parts.get(table[name]["kind"])
+        return dict.fromkeys(shape, PLACEHOLDER) if shape else PLACEHOLDER

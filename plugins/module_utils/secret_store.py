@@ -1,8 +1,8 @@
 """The secrets of a site: one file, encrypted by ansible-vault, and the rules by which its entries come, turn and go.
 
 An entry is `{kind, value}`; while it is being rotated it also has `previous`, and an authority that signs already has
-`adopted`. The value is a string, or `{key, cert, ca}` for an authority and for what it signs; `ca` is what a client
-trusts.
+`adopted`. The value is a string, `{key, public}` for a key pair, or `{key, cert, ca}` for an authority and for what it
+signs; `ca` is what a client trusts.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import yaml
 from ansible.errors import AnsibleError
 from ansible.module_utils import site_pki
 
-KINDS = ("password", "hex", "secretbox", "ca", "certificate")
+KINDS = ("password", "hex", "secretbox", "keypair", "ca", "certificate")
 PASSWORD_LENGTH = 32
 ALPHABET = string.ascii_letters + string.digits  # safe in URLs, shells, SQL and INI files without quoting
 
@@ -133,8 +133,11 @@ def check(specifications: dict[str, Specification]) -> None:
             authority = specification.get("ca")
             if specifications.get(authority, {}).get("kind") != "ca":
                 raise SecretStoreError(f"site_secrets.{name}.ca: found {authority!r}; wanted an entry of kind ca.")
-            if not specification.get("sans"):
-                raise SecretStoreError(f"site_secrets.{name}.sans: found none; wanted the names that clients use.")
+            if not specification.get("sans") and not specification.get("organization"):
+                raise SecretStoreError(
+                    f"site_secrets.{name}.sans: found none; wanted the names that clients use (a mere client's "
+                    "certificate has an organization instead)."
+                )
         if kind in ("ca", "certificate"):
             days, least = _days(specification, site_pki.CERTIFICATE_DAYS), site_pki.RENEW_BEFORE_DAYS
             if days <= least:
@@ -193,6 +196,9 @@ def make(specification: Specification, entries: dict[str, Entry]) -> Any:
             return secrets.token_hex(int(specification.get("length", 2 * PASSWORD_LENGTH)) // 2)
         case "secretbox":
             return base64.b64encode(secrets.token_bytes(32)).decode()
+        case "keypair":
+            key = site_pki.new_key()
+            return {"key": key, "public": site_pki.public_key(key)}
         case "ca":
             authority = site_pki.make_ca(specification["common_name"], _days(specification, site_pki.CA_DAYS))
             return authority | {"ca": authority["cert"]}
@@ -212,16 +218,21 @@ def _signer(authority: Entry) -> dict[str, str]:
 
 def _certificate(specification: Specification, authority: Entry, key: str | None = None) -> dict[str, str]:
     days = _days(specification, site_pki.CERTIFICATE_DAYS)
-    names = (specification["common_name"], specification["sans"])
+    names = _names(specification)
     return site_pki.make_certificate(_signer(authority), *names, days, key) | {"ca": bundle(authority)}
 
 
 def _renewed(specification: Specification, value: dict[str, str], entries: dict[str, Entry]) -> dict[str, str]:
     authority = entries[specification["ca"]]
-    names = (specification["common_name"], specification["sans"])
+    names = _names(specification)
     if site_pki.why_renew(value["cert"], _signer(authority), *names):
         return _certificate(specification, authority, key=value["key"])
     return value | {"ca": bundle(authority)}
+
+
+def _names(specification: Specification) -> tuple:
+    subject = site_pki.name_of(specification["common_name"], specification.get("organization", ""))
+    return subject, specification.get("sans", [])
 
 
 def _days(specification: Specification, default: int) -> int:

@@ -25,13 +25,19 @@ def new_key() -> str:
     )
 
 
+def public_key(key: str) -> str:
+    """The public half of a private key (PKIX)."""
+    encoding = (serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return _load_key(key).public_key().public_bytes(*encoding).decode()
+
+
 def make_ca(common_name: str, days: int = CA_DAYS) -> dict[str, str]:
     """A self-signed authority: `{key, cert}`."""
     key = new_key()
     private = _load_key(key)
     usage = _key_usage(key_cert_sign=True, crl_sign=True)
     builder = (
-        _builder(common_name, _name(common_name), private.public_key(), days)
+        _builder(name_of(common_name), name_of(common_name), private.public_key(), days)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(usage, critical=True)
     )
@@ -39,7 +45,11 @@ def make_ca(common_name: str, days: int = CA_DAYS) -> dict[str, str]:
 
 
 def make_certificate(
-    ca: dict[str, str], common_name: str, sans: list[str], days: int = CERTIFICATE_DAYS, key: str | None = None
+    ca: dict[str, str],
+    subject: x509.Name,
+    sans: list[str],
+    days: int = CERTIFICATE_DAYS,
+    key: str | None = None,
 ) -> dict[str, str]:
     """A certificate for servers and clients, signed by `ca`: `{key, cert}`. A given key is kept.
 
@@ -49,29 +59,29 @@ def make_certificate(
     issuer = x509.load_pem_x509_certificate(ca["cert"].encode())
     left = (issuer.not_valid_after_utc - datetime.now(UTC)).days
     builder = (
-        _builder(common_name, issuer.subject, _load_key(key).public_key(), min(days, left))
+        _builder(subject, issuer.subject, _load_key(key).public_key(), min(days, left))
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_key_usage(digital_signature=True), critical=True)
         .add_extension(
             x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False
         )
-        .add_extension(x509.SubjectAlternativeName([_san(name) for name in sans]), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.public_key()), critical=False)
     )
+    if sans:  # the certificate of a mere client has none
+        builder = builder.add_extension(x509.SubjectAlternativeName([_san(name) for name in sans]), critical=False)
     return {"key": key, "cert": _sign(builder, _load_key(ca["key"]))}
 
 
-def why_renew(cert: str, ca: dict[str, str], common_name: str, sans: list[str]) -> str | None:
+def why_renew(cert: str, ca: dict[str, str], subject: x509.Name, sans: list[str]) -> str | None:
     """The reason to sign a certificate anew, or None when it is still good.
 
     It is due with fewer than RENEW_BEFORE_DAYS left, when its names differ from the wanted ones, and when `ca` did
     not sign it.
     """
     found = x509.load_pem_x509_certificate(cert.encode())
-    names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     if days_left(cert) < RENEW_BEFORE_DAYS:
         return f"{days_left(cert)} days left"
-    if found.subject != _name(common_name) or set(names) != {_san(name) for name in sans}:
+    if found.subject != subject or _sans(found) != {_san(name) for name in sans}:
         return "its names changed"
     try:
         found.verify_directly_issued_by(x509.load_pem_x509_certificate(ca["cert"].encode()))
@@ -89,8 +99,17 @@ def _load_key(pem: str) -> ec.EllipticCurvePrivateKey:
     return serialization.load_pem_private_key(pem.encode(), password=None)
 
 
-def _name(common_name: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+def name_of(common_name: str, organization: str = "") -> x509.Name:
+    """A subject. Kubernetes reads the organization as the group of a client."""
+    parts = [(NameOID.ORGANIZATION_NAME, organization), (NameOID.COMMON_NAME, common_name)]
+    return x509.Name([x509.NameAttribute(part, value) for part, value in parts if value])
+
+
+def _sans(certificate: x509.Certificate) -> set[x509.GeneralName]:
+    try:
+        return set(certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
+    except x509.ExtensionNotFound:
+        return set()
 
 
 def _san(name: str) -> x509.GeneralName:
@@ -108,11 +127,11 @@ def _key_usage(**wanted: bool) -> x509.KeyUsage:
     return x509.KeyUsage(**dict.fromkeys(names.split(), False) | wanted)
 
 
-def _builder(common_name: str, issuer: x509.Name, public_key: ec.EllipticCurvePublicKey, days: int):
+def _builder(subject: x509.Name, issuer: x509.Name, public_key: ec.EllipticCurvePublicKey, days: int):
     start = datetime.now(UTC) - timedelta(hours=1)  # a node's clock may be a little behind
     return (
         x509.CertificateBuilder()
-        .subject_name(_name(common_name))
+        .subject_name(subject)
         .issuer_name(issuer)
         .public_key(public_key)
         .serial_number(x509.random_serial_number())

@@ -18,7 +18,8 @@ options:
     suboptions:
       path: {description: Absolute path on the node., type: path, required: true}
       content: {description: The text. Give this or C(template)., type: str}
-      template: {description: Template of the role, rendered on the controller., type: str}
+      template: {description: "Template of the role, rendered on the controller with the entry as C(item).", type: str}
+      each: {description: "One file per element, which replaces C({each}) in C(path) and is C(item.each) in the template.", type: list}
       mode: {description: Octal mode., type: str, default: "0644"}
       owner: {description: Owner., type: str, default: root}
       group: {description: Group., type: str, default: root}

@@ -17,8 +17,9 @@ options:
   secrets:
     description:
       - The secrets that the site wants, by name. C(kind) is one of C(password) (C(length) letters and digits),
-        C(hex) (C(length) digits), C(secretbox) (32 random bytes in base64), C(ca) (self-signed, C(common_name),
-        C(days)) and C(certificate) (signed by the entry C(ca), with C(common_name), C(sans), C(days)).
+        C(hex) (C(length) digits), C(secretbox) (32 random bytes in base64), C(keypair) (private and public key),
+        C(ca) (self-signed, C(common_name), C(days)) and C(certificate) (signed by the entry C(ca), with C(common_name),
+        C(organization), C(sans), C(days)).
     type: dict
     required: true
   rotate:
