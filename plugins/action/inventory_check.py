@@ -1,0 +1,89 @@
+"""Judge the inventory before any machine is contacted: every finding at once, in one table."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible import constants as C
+from ansible.errors import AnsibleError
+from ansible.plugins.action import ActionBase
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
+
+from validators.findings import Finding, headline, report  # noqa: E402
+from validators.inventory import Site, validate  # noqa: E402
+
+ADVICE = "No machine was contacted: correct the inventory and run again."
+
+
+class Resolved(Mapping):
+    """A host's variables, templated when read; one that cannot be templated reads as "" and is remembered."""
+
+    def __init__(self, host: str, variables: Mapping[str, Any]):
+        self.host, self._variables = host, variables
+        self.broken: dict[str, str] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        try:
+            return self._variables[name]
+        except AnsibleError as error:
+            self.broken[name] = str(error).partition("\n")[0]
+            return ""
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._variables
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._variables)
+
+    def __len__(self) -> int:
+        return len(self._variables)
+
+    def findings(self) -> Iterator[Finding]:
+        """The variables that could not be templated."""
+        for name, reason in self.broken.items():
+            yield Finding(self.host, name, reason, "a value that can be computed", "Correct the expression")
+
+
+class ActionModule(ActionBase):
+    """Arguments: `removed`, a dict of variable names no longer read and what stands in their place."""
+
+    _requires_connection = False
+    _supports_check_mode = True
+    TRANSFERS_FILES = False
+    _VALID_ARGS = frozenset(("removed", "secrets_file"))
+
+    def run(self, tmp=None, task_vars=None):
+        super().run(tmp, task_vars)
+        groups = {group: list(hosts) for group, hosts in task_vars["groups"].items()}
+        hostvars = task_vars["hostvars"]
+        site = Site(
+            variables=Resolved("site", hostvars[task_vars["inventory_hostname"]]),
+            hosts={host: Resolved(host, hostvars[host]) for host in groups.get("nodes", [])},
+            groups=groups,
+            removed=self._task.args.get("removed") or {},
+            secrets_error=self._secrets_error(self._task.args.get("secrets_file")),
+        )
+        findings = validate(site)
+        for variables in (site.variables, *site.hosts.values()):
+            findings += variables.findings()
+        nodes = f"{len(site.hosts)} node{'' if len(site.hosts) == 1 else 's'}"
+        fatal = any(finding.fatal for finding in findings)
+        if findings:
+            self._display.display(f"\n{report(findings)}\n", color=C.COLOR_ERROR if fatal else C.COLOR_WARN)
+        summary = headline(findings, f"inventory of {nodes}")
+        return {"failed": fatal, "changed": False, "msg": f"{summary}. {ADVICE}" if fatal else summary}
+
+    def _secrets_error(self, path: str | None) -> str:
+        """Why the secrets file cannot be opened; "" when it can be, or does not exist yet."""
+        if not path or not Path(path).exists():
+            return ""
+        try:
+            self._loader.load_from_file(str(path), cache="none")
+        except AnsibleError as error:
+            reason = "wrong vault password" if "ecrypt" in str(error) else str(error).partition("\n")[0]
+            return f"{reason}: {Path(path).name} cannot be opened"
+        return ""

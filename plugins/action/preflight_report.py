@@ -1,0 +1,58 @@
+"""Judge what `node_probe` saw on all nodes: every finding at once, in one table."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from ansible import constants as C
+from ansible.plugins.action import ActionBase
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
+
+from validators import fleet, machines
+from validators.findings import headline, report, tolerate
+
+ADVICE = "Nothing was changed: mend these, or tolerate a [rule] by name in preflight_tolerate, and run again."
+
+
+class ActionModule(ActionBase):
+    """See the module of this name for the arguments."""
+
+    _requires_connection = False
+    _supports_check_mode = True
+    TRANSFERS_FILES = False
+    _VALID_ARGS = frozenset(("probe", "limits", "tolerate"))
+
+    def run(self, tmp=None, task_vars=None):
+        super().run(tmp, task_vars)
+        hostvars = task_vars["hostvars"]
+        hosts = [host for host in task_vars["groups"]["nodes"] if self._expected(host, task_vars)]
+        answers = {host: hostvars[host].get(self._task.args["probe"]) for host in hosts}
+        probes = {host: answer for host, answer in answers.items() if answer and "kernel" in answer}
+        findings = fleet.validate(hosts, probes)
+        for host, probe in probes.items():
+            judged = machines.validate(self._machine(host, probe, hostvars[host], task_vars["groups"]))
+            findings += tolerate(judged, hostvars[host].get("preflight_tolerate", self._task.args["tolerate"]))
+        fatal = any(finding.fatal for finding in findings)
+        if findings:
+            self._display.display(f"\n{report(findings)}\n", color=C.COLOR_ERROR if fatal else C.COLOR_WARN)
+        summary = headline(findings, f"preflight of {len(probes)} of {len(hosts)} nodes")
+        return {"failed": fatal, "changed": False, "msg": f"{summary}. {ADVICE}" if fatal else summary}
+
+    @staticmethod
+    def _expected(host, task_vars):
+        """Whether the run is about this host: one that --limit leaves out is not missing."""
+        return host in task_vars["ansible_play_hosts_all"]
+
+    def _machine(self, host, probe, variables, groups):
+        role = "control_plane" if host in groups["control_plane"] else "worker"
+        return machines.Machine(
+            host=host,
+            role=role,
+            probe=probe,
+            wanted=variables["sizing"]["machine"][role],
+            disks=variables.get("data_disks_devices") or [],
+            kubernetes=str(variables["artifacts_versions"]["kubernetes"]),
+            limits=self._task.args["limits"],
+        )

@@ -1,0 +1,155 @@
+"""Rules for what an inventory says: topology, names, required and removed variables, versions, disks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import addresses
+from .findings import Finding
+
+HOSTNAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+REQUIRED = {
+    "platform_size": "the size class of the site",
+    "platform_node_cidr": "the network of the nodes, such as 192.168.10.0/24",
+    "platform_load_balancer_pool": "{start: first address, stop: last address} for services of type LoadBalancer",
+}
+ROLES = ("control_plane", "workers")
+DISK_KEYS = {"device", "wipe", "encrypt"}
+
+
+@dataclass(frozen=True)
+class Site:
+    """What the inventory says.
+
+    `variables` are those of the controller; `hosts` maps each node to its own; `groups` maps a group to its members;
+    `secrets_error` says why the site's secrets file cannot be read ("" when it can, or is not there yet).
+    """
+
+    variables: Mapping[str, Any]
+    hosts: Mapping[str, Mapping[str, Any]]
+    groups: Mapping[str, list[str]]
+    removed: Mapping[str, str] = field(default_factory=dict)
+    secrets_error: str = ""
+
+    def members(self, group: str) -> list[str]:
+        """The hosts of a group; none when the inventory lacks it."""
+        return list(self.groups.get(group, []))
+
+
+def check_required(site: Site) -> Iterator[Finding]:
+    """What has no sensible default is set."""
+    for name, meaning in REQUIRED.items():
+        if site.variables.get(name) in (None, "", {}):
+            yield Finding("site", name, "nothing", meaning, "Set it in the inventory's group_vars/site/site.yml")
+
+
+def check_removed(site: Site) -> Iterator[Finding]:
+    """No variable that this project no longer reads, or reads under another name."""
+    for host, variables in {"site": site.variables, **site.hosts}.items():
+        for name, instead in site.removed.items():
+            if name in variables and (host == "site" or name not in site.variables):
+                yield Finding(host, name, str(variables[name]), f"the variable is not read here; use {instead}")
+
+
+def check_size(site: Site) -> Iterator[Finding]:
+    """The size class is one that sizing.yml knows."""
+    size, classes = site.variables.get("platform_size"), site.variables.get("sizing_classes") or {}
+    if size and size not in classes:
+        yield Finding("site", "platform_size", str(size), f"one of {', '.join(sorted(classes))}")
+
+
+def check_topology(site: Site) -> Iterator[Finding]:
+    """An odd number of control planes, and each node in exactly one of the two roles."""
+    control = site.members("control_plane")
+    if not site.hosts:
+        yield Finding("site", "group nodes", "no host", "at least one control plane", "List the machines in hosts.yml")
+    elif not control:
+        yield Finding("site", "group control_plane", "no host", "one control plane, or three", "Move a machine there")
+    elif len(control) % 2 == 0:
+        found = f"{len(control)}: {', '.join(control)}"
+        remedy = "An even number of etcd members survives no more losses than one member fewer"
+        yield Finding("site", "group control_plane", found, "an odd number of control planes", remedy)
+    for host in site.hosts:
+        roles = [role for role in ROLES if host in site.members(role)]
+        if len(roles) != 1:
+            found = f"groups {' and '.join(roles)}" if roles else "neither control_plane nor workers"
+            yield Finding(host, "groups", found, "exactly one of control_plane and workers")
+
+
+def check_names(site: Site) -> Iterator[Finding]:
+    """Inventory names become host names: valid and different, whatever their case."""
+    seen: dict[str, str] = {}
+    for host in site.hosts:
+        if host.lower() in seen:
+            found = f"differs from {seen[host.lower()]} in case only"
+            yield Finding(host, "inventory_hostname", found, "host names that differ")
+        elif not HOSTNAME.fullmatch(host):
+            yield Finding(host, "inventory_hostname", host, "lower-case letters, digits and hyphens, at most 63")
+        seen.setdefault(host.lower(), host)
+
+
+def check_versions(site: Site) -> Iterator[Finding]:
+    """Each file of a connected or mirrored site has the checksum of its version; the version is its key."""
+    if site.variables.get("artifacts_source") == "built":
+        return  # the sums of built files stand in the lock file of the store
+    versions = site.variables.get("artifacts_versions") or {}
+    lacking: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for name, entry in sorted((site.variables.get("artifacts_files") or {}).items()):
+        component, known = entry.get("component", name), tuple(sorted(str(key) for key in entry.get("sha256") or {}))
+        if str(versions.get(component, "")) not in known:
+            lacking.setdefault((component, known), []).append(name)
+    for (component, known), names in lacking.items():
+        what, version = f"artifacts_versions.{component}", str(versions.get(component, ""))
+        if not version:
+            yield Finding("site", what, "nothing", f"a version: artifacts_files knows {', '.join(names)} of it")
+        else:
+            wanted = f"a version with checksums of {', '.join(names)} (known: {', '.join(known) or 'none yet'})"
+            remedy = f"`artifacts lock {component} {version}` on a connected machine adds its sums"
+            yield Finding("site", what, version, wanted, remedy, check="checksum", fatal=bool(known))
+
+
+def check_disks(site: Site) -> Iterator[Finding]:
+    """Named disks are absolute paths, each once, with keys that the storage role knows."""
+    for host, variables in site.hosts.items():
+        seen = set()
+        for entry in variables.get("data_disks_devices") or []:
+            if not isinstance(entry, Mapping) or not str(entry.get("device", "")).startswith("/dev/"):
+                wanted = "{device: /dev/…, wipe: false, encrypt: false}"
+                yield Finding(host, "data_disks_devices", str(entry), wanted)
+                continue
+            device = entry["device"]
+            if device in seen:
+                yield Finding(host, "data_disks_devices", f"{device} twice", "each disk once")
+            seen.add(device)
+            if unknown := set(entry) - DISK_KEYS:
+                found = f"{device}: unknown {', '.join(sorted(unknown))}"
+                yield Finding(host, "data_disks_devices", found, f"keys {', '.join(sorted(DISK_KEYS))}")
+
+
+def check_secrets(site: Site) -> Iterator[Finding]:
+    """The site's secrets file opens with the vault password of this controller."""
+    if site.secrets_error:
+        remedy = "VOICEHELPER_VAULT_PASSWORD_FILE names the file that holds it"
+        wanted = "the vault password that the file was made with"
+        yield Finding("site", "credentials/secrets.yml", site.secrets_error, wanted, remedy)
+
+
+CHECKS = (
+    check_required,
+    check_removed,
+    check_size,
+    check_topology,
+    check_names,
+    *addresses.CHECKS,
+    check_versions,
+    check_disks,
+    check_secrets,
+)
+
+
+def validate(site: Site) -> list[Finding]:
+    """All findings of all rules, in the order of the rules."""
+    return [finding for check in CHECKS for finding in check(site)]

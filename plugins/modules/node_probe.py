@@ -1,0 +1,100 @@
+#!/usr/bin/python
+"""One look at a machine: everything that preflight judges and that later roles need to know, in one call."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: node_probe
+short_description: Look at a machine and change nothing
+description:
+  - Hardware, kernel, disks, clock, network, ports, packages, units and the state of Kubernetes in one call.
+  - It only reads; the timing of the etcd disk, where asked for, writes to a file without a name.
+options:
+  address: {description: Address by which the other nodes know this one., type: str, required: true}
+  sent_at: {description: The controller's clock at this task in seconds since 1970., type: float, required: true}
+  ports: {description: Ports to find taken or free such as C(6443/tcp)., type: list, elements: str, default: []}
+  peers:
+    description: Other nodes to reach.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name: {description: Inventory name., type: str, required: true}
+      address: {description: Address., type: str, required: true}
+      port: {description: A TCP port; a refused connection is an answer too., type: int, default: 22}
+  names: {description: Names that must resolve., type: list, elements: str, default: []}
+  urls: {description: Addresses that must answer to HTTP HEAD with any status., type: list, elements: str, default: []}
+  disks: {description: Disks that the inventory names., type: list, elements: str, default: []}
+  etcd_directory:
+    description: Where etcd will write. Its disk is timed while the node is not part of a cluster. Empty for no test.
+    type: str
+    default: ""
+author: VoiceHelper
+"""
+
+RETURN = r"""
+hostname: {description: The current host name., type: str, returned: always}
+packages: {description: Installed packages., type: list, returned: always}
+ready_units: {description: Services and timers that run now and start at boot., type: list, returned: always}
+kubernetes: {description: Whether the node has joined and which versions it has., type: dict, returned: always}
+"""
+
+import os
+import platform
+import time
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.probe import hardware, network, software
+
+PEER_SPEC = {
+    "name": {"type": "str", "required": True},
+    "address": {"type": "str", "required": True},
+    "port": {"type": "int", "default": 22},
+}
+
+
+def look(params: dict) -> dict:
+    """Everything there is to know, as one flat dict."""
+    state = software.kubernetes()
+    timed = params["etcd_directory"] and not state["joined"]
+    return {
+        "clock_offset": round(time.time() - params["sent_at"], 2),
+        "hostname": platform.node(),
+        "machine_id": software.machine_id(),
+        "distribution": software.distribution(),
+        "architecture": platform.machine(),
+        "cpus": os.cpu_count(),
+        "memory_gib": hardware.memory_gib(),
+        "kernel": hardware.kernel(),
+        "disks": hardware.disks(),
+        "named_disks": {device: hardware.named_disk(device) for device in params["disks"]},
+        "swap": hardware.swap(),
+        "interface": network.interface_of(params["address"]),
+        "taken_ports": {} if state["joined"] else network.taken(params["ports"]),
+        "unreached": network.reach(params["names"], params["peers"], params["urls"]),
+        "fsync_p99_ms": hardware.fsync_p99_ms(params["etcd_directory"]) if timed else None,
+        "kubernetes": state,
+        "packages": software.packages(),
+        "ready_units": software.ready_units(),
+    }
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec={
+            "address": {"type": "str", "required": True},
+            "sent_at": {"type": "float", "required": True},
+            "ports": {"type": "list", "elements": "str", "default": []},
+            "peers": {"type": "list", "elements": "dict", "default": [], "options": PEER_SPEC},
+            "names": {"type": "list", "elements": "str", "default": []},
+            "urls": {"type": "list", "elements": "str", "default": []},
+            "disks": {"type": "list", "elements": "str", "default": []},
+            "etcd_directory": {"type": "str", "default": ""},
+        },
+        supports_check_mode=True,
+    )
+    module.exit_json(changed=False, **look(module.params))
+
+
+if __name__ == "__main__":
+    main()
