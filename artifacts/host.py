@@ -28,9 +28,8 @@ def install_packages(kinds: set[str], *, log: Path) -> None:
         for program, package in PROGRAMS.get(kind, {}).items()
         if not shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
     }
-    missing |= {
-        package for kind in kinds for path, package in LIBRARIES.get(kind, {}).items() if not Path(path).exists()
-    }
+    libraries = [item for kind in kinds for item in LIBRARIES.get(kind, {}).items()]
+    missing |= {package for path, package in libraries if not Path(path).exists()}
     if not missing:
         return
     if not shutil.which("apt-get"):
@@ -53,6 +52,14 @@ def unpack_package(package: str, target: Path, *, log: Path) -> None:
     process.run(["dpkg-deb", "-x", next(download.glob("*.deb")), download / "root"], log=log)
     (download / "root").rename(target)
     shutil.rmtree(download)
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a folder and what is mounted below it (podman's storage mounts itself there)."""
+    mounts = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    for mount in sorted((path for path in mounts if Path(path).is_relative_to(folder)), reverse=True):
+        process.output(["umount", "--lazy", mount])
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def go_environment(store: Store, module_cache: Path) -> dict[str, str]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from artifacts import host, process
+from artifacts import host, podman, process
 from artifacts.recipes import Recipe
 from artifacts.registry import Registry
 from artifacts.store import ArtifactError, Store, write_atomically
@@ -26,6 +26,7 @@ class Kitchen:
     registry: Registry
     arch: str
     go_environment: dict[str, str] = field(default_factory=dict)
+    podman_environment: dict[str, str] = field(default_factory=dict)
 
     def scratch(self, recipe: Recipe) -> Path:
         """A folder for this recipe, removed when it is done. On the store's file system, so that renames are atomic."""
@@ -67,7 +68,7 @@ def open_kitchen(store: Store, arch: str, kinds: set[str]) -> Iterator[Kitchen]:
     Raises ArtifactError where a tool or the space is missing.
     """
     with store.exclusive():
-        shutil.rmtree(store.work, ignore_errors=True)  # of a run that was killed
+        host.remove_tree(store.work)  # of a run that was killed
         if (free := store.free_gib()) < PEAK_GIB:
             raise ArtifactError(
                 f"{store.root} has {free:.1f} GiB free, a build needs up to {PEAK_GIB}; make room, or set "
@@ -80,10 +81,11 @@ def open_kitchen(store: Store, arch: str, kinds: set[str]) -> Iterator[Kitchen]:
         try:
             with contextlib.ExitStack() as stack:
                 registry = stack.enter_context(Registry.serve(store)) if kinds - {"go"} else Registry.none()
-                yield Kitchen(store, registry, arch, go_environment)
+                podman_environment = podman.environment(store, registry.address, storage=store.work / "podman")
+                yield Kitchen(store, registry, arch, go_environment, podman_environment)
         finally:
             stop_watching.set()
-            shutil.rmtree(store.work, ignore_errors=True)
+            host.remove_tree(store.work)
 
 
 def _watch_disk(store: Store) -> threading.Event:
@@ -93,9 +95,7 @@ def _watch_disk(store: Store) -> threading.Event:
     def watch() -> None:
         while not done.wait(5):
             if store.free_gib() < FLOOR_GIB:
-                process.stop_all(
-                    f"less than {FLOOR_GIB} GiB are free at {store.root}: builds stopped; make room and run again"
-                )
+                process.stop_all(f"less than {FLOOR_GIB} GiB are left at {store.root}; make room and run again")
                 return
 
     threading.Thread(target=watch, name="disk", daemon=True).start()

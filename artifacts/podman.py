@@ -1,4 +1,4 @@
-"""podman, set up for what a builder finds: cgroups of either version, a low limit of open files, no registry but ours."""
+"""podman, set up for any builder: cgroups of either version, a low limit of open files, no registry but ours."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from artifacts import process
-from artifacts.store import Store
+from artifacts.store import Store, write_atomically
 
-# crun and a raised limit both fail on hosts without CAP_SYS_RESOURCE or with hybrid cgroups; these work on the others too.
+# crun and a raised limit fail on hosts without CAP_SYS_RESOURCE or with hybrid cgroups; these settings work on all.
 CONTAINERS_CONF = """\
 [engine]
 runtime = "runc"
@@ -20,20 +20,20 @@ default_ulimits = ["nofile=20000:20000", "nproc=30000:30000"]
 UPSTREAM_HOSTS = ("docker.io", "ghcr.io", "quay.io", "registry.k8s.io")
 
 
-def environment(store: Store, registry_address: str = "") -> dict[str, str]:
+def environment(store: Store, registry_address: str = "", *, storage: Path | None = None) -> dict[str, str]:
     """Environment for every podman call.
 
-    With a registry address, images of upstream names come from there, so a Containerfile says what it would say anywhere.
+    With a registry address, images of upstream names come from there: a Containerfile says what it would say anywhere.
+    With ``storage``, podman keeps images and layers in that folder and not among the user's.
     """
     folder = store.root / "podman"
-    folder.mkdir(parents=True, exist_ok=True)
-    containers = folder / "containers.conf"
-    containers.write_text(CONTAINERS_CONF)
-    env = {"CONTAINERS_CONF": str(containers)}
+    env = {"CONTAINERS_CONF": _write(folder / "containers.conf", CONTAINERS_CONF)}
     if registry_address:
-        registries = folder / "registries.conf"
-        registries.write_text("".join(_redirect(host, registry_address) for host in UPSTREAM_HOSTS))
-        env["CONTAINERS_REGISTRIES_CONF"] = str(registries)
+        redirects = "".join(_redirect(host, registry_address) for host in UPSTREAM_HOSTS)
+        env["CONTAINERS_REGISTRIES_CONF"] = _write(folder / "registries.conf", redirects)
+    if storage:
+        text = f'[storage]\ndriver = "overlay"\ngraphroot = "{storage}/graph"\nrunroot = "{storage}/run"\n'
+        env["CONTAINERS_STORAGE_CONF"] = _write(folder / "storage.conf", text)
     return env
 
 
@@ -66,6 +66,11 @@ def build_on_base(store: Store, context: Path, tag: str, arguments: Mapping[str,
     with Registry.serve(store) as registry:
         env = environment(store, registry.address)
         build(context, tag, env=env, log=store.logs / f"podman-{context.name}.log", arguments=arguments)
+
+
+def _write(path: Path, text: str) -> str:
+    write_atomically(path, text)
+    return str(path)
 
 
 def _redirect(host: str, address: str) -> str:

@@ -94,7 +94,7 @@ class Cookbook:
         return {}
 
     def key(self, name: str) -> str:
-        """Content key of a recipe: changes with its options, its input files, its version, and the keys of its needs."""
+        """Content key of a recipe: changes with its options, input files, version, and the keys of its needs."""
         if name not in self._keys:
             from artifacts.kinds import kind_of  # kinds import this module
 

@@ -49,9 +49,8 @@ class Progress:
         now = time.monotonic()
         left = sum(self.left.values())
         left -= sum(min(now - since, self.left[name]) for name, since in self.running.items())
-        return (
-            f"{self.total - len(self.left)} of {self.total} · {_clock(now - self.started)} · about {_clock(left)} left"
-        )
+        done = self.total - len(self.left)
+        return f"{done} of {self.total} · {_clock(now - self.started)} · about {_clock(left)} left"
 
     def __rich__(self) -> Table:
         table = Table.grid(padding=(0, 2))
@@ -64,7 +63,7 @@ class Progress:
 def build(book: Cookbook, store: Store, recipes: list[Recipe], *, jobs: int, console: Console) -> list[str]:
     """Make all ``recipes`` that the store does not hold; they come with their needs, in order.
 
-    Gives the names of those made. Raises ArtifactError naming each that failed; what does not need them is made all the same.
+    Gives the names of those made. Raises ArtifactError naming each that failed, after making what does not need them.
     """
     todo = [recipe for recipe in recipes if not book.done(recipe, store)]
     if not todo:

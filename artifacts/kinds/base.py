@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from artifacts import podman, process
+from artifacts import process
 from artifacts.kinds import image
 from artifacts.recipes import Cookbook, Recipe
 from artifacts.store import Store
@@ -35,7 +35,10 @@ def make(recipe: Recipe, book: Cookbook, kitchen: Kitchen) -> None:
     command += [f"--dpkgopt={line}" for line in SLIM]
     command += [f"--include={','.join(recipe.options['include'])}", recipe.options["suite"], archive]
     process.run(command, log=kitchen.log(recipe))
-    env = podman.environment(kitchen.store, kitchen.registry.address)
     local = image.local_name(recipe)
-    process.run(["podman", "import", "--change=CMD=bash", archive, local], log=kitchen.log(recipe), env=env)
+    process.run(
+        ["podman", "import", "--change=CMD=bash", archive, local],
+        log=kitchen.log(recipe),
+        env=kitchen.podman_environment,
+    )
     image.publish(local, image.entry(recipe, book).reference, recipe, kitchen)

@@ -1,7 +1,7 @@
 """Container images, built from ``images/<context>/Containerfile``.
 
-Options: ``context`` (folder below ``images/``; else the image's own name), ``args`` (build arguments; VERSION is always there), ``needs``
-(builds whose output the Containerfile copies from by name, or images it stands on).
+Options: ``context`` (folder below ``images/``; else the image's own name), ``args`` (build arguments; VERSION is always
+there), ``needs`` (builds whose output the Containerfile copies from by name, or images it stands on).
 """
 
 from __future__ import annotations
@@ -35,22 +35,29 @@ def make(recipe: Recipe, book: Cookbook, kitchen: Kitchen) -> None:
     wanted = entry(recipe, book)
     contexts = {need: kitchen.store.outputs / need for need in recipe.needs if book.recipes[need].kind == "go"}
     arguments = {"VERSION": wanted.version, **recipe.options.get("args", {})}
-    env = podman.environment(kitchen.store, kitchen.registry.address)
     local = local_name(recipe)
-    podman.build(_context(recipe), local, env=env, log=kitchen.log(recipe), arguments=arguments, contexts=contexts)
+    podman.build(
+        _context(recipe),
+        local,
+        env=kitchen.podman_environment,
+        log=kitchen.log(recipe),
+        arguments=arguments,
+        contexts=contexts,
+    )
     publish(local, wanted.reference, recipe, kitchen)
 
 
 def publish(local: str, reference: str, recipe: Recipe, kitchen: Kitchen) -> None:
     """Push a local image under its upstream name, record its digest, remove the local one."""
-    env = podman.environment(kitchen.store, kitchen.registry.address)
     target = f"docker://{kitchen.registry.location(reference)}"
-    process.run(["podman", "push", "--tls-verify=false", local, target], log=kitchen.log(recipe), env=env)
+    process.run(
+        ["podman", "push", "--tls-verify=false", local, target], log=kitchen.log(recipe), env=kitchen.podman_environment
+    )
     digest = kitchen.registry.digest(reference)
     if not digest:
         raise ArtifactError(f"{reference} was pushed but the registry does not have it")
     kitchen.store.record(images={reference: digest})
-    process.run(["podman", "rmi", "--force", local], log=kitchen.log(recipe), env=env)
+    process.run(["podman", "rmi", "--force", local], log=kitchen.log(recipe), env=kitchen.podman_environment)
 
 
 def in_store(reference: str, store: Store) -> bool:
