@@ -1,0 +1,164 @@
+"""``lab``: the nodes of an inventory on this machine."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from lab import ssh, topology
+from lab.cluster import Lab
+from lab.progress import console
+from lab.state import REPOSITORY, LabError, Paths
+
+commands = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+
+TopologyOption = Annotated[
+    str, typer.Option("--topology", "-t", envvar="TOPOLOGY", help="The inventory to build: lab, minimal, recommended, prod.")
+]
+NodesArgument = Annotated[list[str] | None, typer.Argument(help="Node names; the site's prefix may be left out. None: all.")]
+PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "allow_interspersed_args": False}
+
+
+def _open(name: str, extra_workers: int | None = None) -> Lab:
+    paths = Paths.of(name)
+    return Lab(paths, topology.load(paths, extra_workers))
+
+
+@commands.command()
+def up(
+    name: TopologyOption = topology.OWN,
+    extra_workers: Annotated[
+        int | None, typer.Option(min=0, help="Workers beyond those of the inventory; kept until set otherwise.")
+    ] = None,
+) -> None:
+    """Make the lab, or what is missing of it, and start what has stopped."""
+    lab = _open(name, extra_workers)
+    with lab.paths.locked():
+        lab.up()
+    console.print(_table(lab))
+    console.print(f"Inventory: {lab.topology.inventory}")
+
+
+@commands.command()
+def down(
+    name: TopologyOption = topology.OWN,
+    purge: Annotated[bool, typer.Option("--purge", help="Also remove the images and the SSH key that labs share.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Even if another clone made it.")] = False,
+) -> None:
+    """Remove the lab wholly: containers, network, disks, state."""
+    lab = _open(name)
+    with lab.paths.locked():
+        lab.down(purge=purge, force=force)
+
+
+@commands.command()
+def status(name: TopologyOption = topology.OWN) -> None:
+    """Show every node of the lab."""
+    console.print(_table(_open(name)))
+
+
+@commands.command()
+def reset(
+    nodes: NodesArgument = None,
+    name: TopologyOption = topology.OWN,
+    wipe: Annotated[bool, typer.Option("--wipe", help="Also make the data disks new.")] = False,
+) -> None:
+    """Make nodes blank again; their data disks stay."""
+    lab = _open(name)
+    with lab.paths.locked():
+        lab.reset(_nodes(lab, nodes), wipe=wipe)
+        lab.up()
+    console.print(_table(lab))
+
+
+@commands.command()
+def reboot(nodes: NodesArgument = None, name: TopologyOption = topology.OWN) -> None:
+    """Restart nodes in good order and wait for them."""
+    lab = _open(name)
+    with lab.paths.locked():
+        lab.reboot(_nodes(lab, nodes))
+
+
+@commands.command()
+def kill(node: str, name: TopologyOption = topology.OWN) -> None:
+    """Cut a node's power."""
+    lab = _open(name)
+    lab.kill(lab.topology.node(node))
+
+
+@commands.command()
+def start(node: str, name: TopologyOption = topology.OWN) -> None:
+    """Switch a killed node on again."""
+    lab = _open(name)
+    lab.start(lab.topology.node(node))
+
+
+@commands.command("ssh", context_settings=PASS_ON)
+def ssh_(context: typer.Context, node: str, name: TopologyOption = topology.OWN) -> None:
+    """Open a shell on a node, or run a command there."""
+    lab = _open(name)
+    _become(ssh.command(lab.paths, lab.topology.node(node).address, *context.args))
+
+
+@commands.command(context_settings=PASS_ON)
+def kubectl(context: typer.Context, name: TopologyOption = topology.OWN) -> None:
+    """Run kubectl against the lab's cluster."""
+    credentials = _open(name).topology.inventory / "credentials"
+    if not (credentials / "kubeconfig").exists():
+        raise LabError(f"no cluster yet: {credentials}/kubeconfig is made by `lab run site.yml`")
+    _become([str(credentials / "bin/kubectl"), f"--kubeconfig={credentials / 'kubeconfig'}", *context.args])
+
+
+@commands.command()
+def inventory(name: TopologyOption = topology.OWN) -> None:
+    """Print the path of the inventory that ansible-playbook takes with -i."""
+    print(_shown(_open(name).topology.inventory))
+
+
+@commands.command(context_settings=PASS_ON)
+def run(context: typer.Context, playbook: str, name: TopologyOption = topology.OWN) -> None:
+    """Run ansible-playbook with the lab's inventory."""
+    os.chdir(REPOSITORY)
+    program = Path(sys.prefix) / "bin/ansible-playbook"
+    _become([str(program), "-i", str(_shown(_open(name).topology.inventory)), playbook, *context.args])
+
+
+def app() -> None:
+    """Entry point: a LabError is a message to the user, not a traceback."""
+    try:
+        commands()
+    except LabError as error:
+        console.print(f"[red]lab:[/red] {error}")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        console.print("lab: interrupted; the same command goes on from here")
+        sys.exit(130)
+
+
+def _nodes(lab: Lab, names: list[str] | None) -> list[topology.Node]:
+    return [lab.topology.node(name) for name in names] if names else list(lab.topology.nodes)
+
+
+def _become(command: list[str]) -> None:
+    sys.stdout.flush()
+    os.execvp(command[0], command)
+
+
+def _shown(path: Path) -> Path:
+    return path.relative_to(REPOSITORY) if path.is_relative_to(REPOSITORY) else path
+
+
+def _table(lab: Lab) -> Table:
+    containers = lab.podman.containers()
+    table = Table("Node", "Address", "Role", "State", box=None)
+    rows = [(node.name, node.address, node.role, lab.container(node.name)) for node in lab.topology.nodes]
+    rows.append((f"{lab.topology.name}-depot", lab.topology.depot_address, "artifacts", lab.depot))
+    for node, address, role, container in rows:
+        state = containers.get(container, {}).get("State", "absent")
+        table.add_row(node, address, role, f"[{'green' if state == 'running' else 'red'}]{state}")
+    return table

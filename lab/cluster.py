@@ -1,0 +1,249 @@
+"""The lab of one topology: its network, nodes and depot, made, stopped, broken and removed."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import shutil
+import socket
+import subprocess
+import time
+import uuid
+from pathlib import Path
+
+from artifacts.store import Store
+
+from lab import disks, host, image, ssh
+from lab.podman import LABEL_CLONE, LABEL_SPEC, Podman
+from lab.progress import each, step
+from lab.state import REPOSITORY, LabError, Paths
+from lab.topology import Node, Topology
+
+# Directories of a node that cannot live on podman's overlay: they hold overlays or want a plain disk.
+NODE_DIRECTORIES = {"containerd": "/var/lib/containerd", "kubelet": "/var/lib/kubelet", "etcd": "/var/lib/etcd"}
+BOOT_SECONDS = 60
+STOP_SECONDS = 30
+
+
+class Lab:
+    """One topology on this machine."""
+
+    def __init__(self, paths: Paths, topology: Topology) -> None:
+        self.paths = paths
+        self.topology = topology
+        self.network = f"voicehelper-{topology.name}"
+
+    @functools.cached_property
+    def podman(self) -> Podman:
+        return Podman(self.paths)
+
+    def container(self, node: str) -> str:
+        """The container's name for a node (or for ``<topology>-depot``)."""
+        return f"voicehelper-{node}"
+
+    @property
+    def depot(self) -> str:
+        return self.container(f"{self.topology.name}-depot")
+
+    def up(self) -> None:
+        """Bring the lab to what the inventory says: make what is missing, start what has stopped, leave the rest alone."""
+        step("Host", lambda: host.prepare(self.paths))
+        self.refuse_others()
+        ssh.ensure_key(self.paths)
+        recipes = [image.depot(), *(image.node(release) for release in sorted({n.release for n in self.topology.nodes}))]
+        images = dict(zip((recipe.tag for recipe in recipes), each("Images", recipes, self._image), strict=True))
+        step("Network", self._ensure_network)
+        self._remove_strays()
+        devices = {node.name: disks.attach(self.paths, node) for node in self.topology.nodes}
+        existing = self.podman.containers()
+
+        def bring(node: Node | None) -> None:
+            if node is None:
+                self._ensure_depot(images[image.depot().tag], existing)
+            else:
+                self._ensure_node(node, images[image.node(node.release).tag], devices[node.name], existing)
+
+        each("Nodes and depot", [*self.topology.nodes, None], bring)
+        each("SSH answers", self.topology.nodes, self.wait_for_ssh)
+
+    def reset(self, nodes: list[Node], *, wipe: bool) -> None:
+        """Remove nodes, for ``up`` to make them again as blank machines. Their data disks stay unless ``wipe``."""
+        self.refuse_others()
+        each("Removing nodes", nodes, self._remove_node)
+        if wipe:
+            for node in nodes:
+                self._remove_disks(node.name)
+        if len(nodes) == len(self.topology.nodes):
+            self._forget_cluster()
+
+    def reboot(self, nodes: list[Node]) -> None:
+        """Restart nodes in good order and wait until SSH answers again."""
+        for node in nodes:
+            disks.attach(self.paths, node)
+        each(
+            "Rebooting", nodes, lambda node: self.podman("restart", f"--time={STOP_SECONDS}", self.container(node.name))
+        )
+        each("SSH answers", nodes, self.wait_for_ssh)
+
+    def kill(self, node: Node) -> None:
+        """End a node as a power cut would: nothing inside it gets to know."""
+        self.podman("kill", "--signal=KILL", self.container(node.name))
+
+    def start(self, node: Node) -> None:
+        """Start a node that was killed or stopped."""
+        self._write_disks(node, disks.attach(self.paths, node))
+        self.podman("start", self.container(node.name))
+        self.wait_for_ssh(node)
+
+    def down(self, *, purge: bool, force: bool) -> None:
+        """Remove everything of this lab; with ``purge`` also the images and the SSH key that all labs share."""
+        if not force:
+            self.refuse_others()
+        names = list(self.podman.containers())
+        each("Removing containers", names, lambda name: self.podman("rm", "--force", "--time=0", "--volumes", name))
+        if self.podman.network(self.network):
+            self.podman("network", "rm", self.network)
+        disks.detach(self.paths.lab)
+        ssh.forget(self.paths, [node.address for node in self.topology.nodes])
+        self._forget_cluster()
+        _remove_tree(self.paths.lab)
+        if purge:
+            for recipe in ("node", "depot"):
+                for tag in self.podman("images", "--quiet", f"{image.NAMESPACE}/{recipe}").split():
+                    self.podman("rmi", "--force", tag, check=False)
+            shutil.rmtree(self.paths.ssh, ignore_errors=True)
+
+    def refuse_others(self) -> None:
+        """Raise LabError when a lab of this topology exists but another clone made it."""
+        network = self.podman.network(self.network)
+        if not network:
+            return
+        owner = (network.get("labels") or {}).get(LABEL_CLONE)
+        if owner != str(REPOSITORY):
+            raise LabError(
+                f"the lab {self.topology.name} was made by the clone {owner or '(unknown)'}; remove it there with "
+                f"`lab down --topology {self.topology.name}`, or here by adding --force"
+            )
+
+    def wait_for_ssh(self, node: Node) -> None:
+        """Return once the node's SSH server greets. Raises LabError after BOOT_SECONDS."""
+        deadline = time.monotonic() + BOOT_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                with socket.create_connection((node.address, 22), timeout=2) as connection:
+                    if connection.recv(4) == b"SSH-":
+                        return
+            except OSError:
+                pass
+            time.sleep(0.1)
+        raise LabError(f"{node.name} ({node.address}) does not answer by SSH; see `podman logs {self.container(node.name)}`")
+
+    def _image(self, recipe: image.Image) -> str:
+        return image.ensure(self.podman, recipe)
+
+    def _ensure_network(self) -> None:
+        if self.podman.network(self.network):
+            return
+        subnet = self.topology.network
+        where = [f"--subnet={subnet}", f"--gateway={subnet[1]}", "--disable-dns"]
+        self.podman("network", "create", *self.podman.labels, *where, self.network)
+
+    def _remove_strays(self) -> None:
+        """Nodes that the inventory no longer has go, with their disks."""
+        wanted = {self.container(node.name): node for node in self.topology.nodes}
+        for name in self.podman.containers():
+            if name not in wanted and name != self.depot:
+                self.podman("rm", "--force", "--time=0", "--volumes", name)
+                node = name.removeprefix("voicehelper-")
+                self._remove_disks(node)
+                _remove_tree(self.paths.node(node))
+
+    def _ensure_node(self, node: Node, image_id: str, devices: list[tuple[str, str]], existing: dict[str, dict]) -> None:
+        name = self.container(node.name)
+        self._write_disks(node, devices)
+        command = self._node_command(node, image_id)
+        spec = hashlib.sha256(repr(command).encode()).hexdigest()
+        if name in existing:
+            if existing[name]["Labels"].get(LABEL_SPEC) != spec:
+                raise LabError(f"{node.name} was made from another definition or image; `lab reset {node.name}` remakes it")
+            if existing[name]["State"] == "running":
+                return
+            if (self.paths.node(node.name) / "ready").exists():
+                self.podman("start", name)
+                return
+            self.podman("rm", "--force", "--time=0", name)  # an interrupted `up` left it half made
+        for directory in NODE_DIRECTORIES:
+            (self.paths.node(node.name) / directory).mkdir(parents=True, exist_ok=True)
+        self.podman("create", f"--name={name}", f"--label={LABEL_SPEC}={spec}", *command)
+        with self.podman.root_of(name) as root:
+            self._furnish(node, root)
+        (self.paths.node(node.name) / "ready").touch()
+        self.podman("start", name)
+
+    def _node_command(self, node: Node, image_id: str) -> list[str]:
+        state = self.paths.node(node.name)
+        return [
+            *self.podman.labels,
+            *("--privileged", "--systemd=always", "--cgroupns=private", "--pids-limit=-1", "--restart=always"),
+            *(f"--hostname={node.name}", "--no-hosts", "--dns=none"),
+            f"--network={self.network}:ip={node.address}",
+            f"--volume={state / 'boot'}:/lab:ro",
+            *(f"--volume={state / name}:{path}" for name, path in NODE_DIRECTORIES.items()),
+            image_id,
+        ]
+
+    def _write_disks(self, node: Node, devices: list[tuple[str, str]]) -> None:
+        table = self.paths.node(node.name) / "boot" / "disks"
+        table.parent.mkdir(parents=True, exist_ok=True)
+        table.write_text(disks.describe(devices))
+
+    def _furnish(self, node: Node, root: Path) -> None:
+        """What an installer leaves on a machine: name, identity, resolver, host keys, the administrator's key."""
+        (root / "etc/hostname").write_text(f"{node.name}\n")
+        (root / "etc/hosts").write_text(f"127.0.0.1 localhost\n::1 localhost ip6-localhost\n127.0.1.1 {node.name}\n")
+        shutil.copyfile("/etc/resolv.conf", root / "etc/resolv.conf")
+        (root / "etc/machine-id").write_text(f"{uuid.uuid4().hex}\n")
+        ssh.furnish(self.paths, root, node.address)
+        for cached in (REPOSITORY / ".cache/facts").glob(f"*{node.name}"):
+            cached.unlink()
+
+    def _ensure_depot(self, image_id: str, existing: dict[str, dict]) -> None:
+        store = Store.default()
+        for folder in (store.files, store.registry):
+            folder.mkdir(parents=True, exist_ok=True)
+        command = [
+            *(*self.podman.labels, "--restart=always", "--hostname=depot"),
+            f"--network={self.network}:ip={self.topology.depot_address}",
+            f"--volume={store.root}:/store:ro",
+            image_id,
+        ]
+        spec = hashlib.sha256(repr(command).encode()).hexdigest()
+        if self.depot in existing:
+            if existing[self.depot]["Labels"].get(LABEL_SPEC) == spec:
+                if existing[self.depot]["State"] != "running":
+                    self.podman("start", self.depot)
+                return
+            self.podman("rm", "--force", "--time=0", self.depot)
+        self.podman("run", "--detach", f"--name={self.depot}", f"--label={LABEL_SPEC}={spec}", *command)
+
+    def _remove_node(self, node: Node) -> None:
+        self.podman("rm", "--force", "--time=0", "--volumes", "--ignore", self.container(node.name))
+        _remove_tree(self.paths.node(node.name))
+
+    def _remove_disks(self, node: str) -> None:
+        disks.detach(self.paths.disks(node))
+        _remove_tree(self.paths.disks(node))
+
+    def _forget_cluster(self) -> None:
+        """The cluster is gone: so is the kubeconfig that leads to it. The site's secrets stay."""
+        (self.topology.inventory / "credentials/kubeconfig").unlink(missing_ok=True)
+
+
+def _remove_tree(folder: Path) -> None:
+    """Remove a folder and unmount whatever still lies in it."""
+    if not folder.exists():
+        return
+    mounts = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    for mount in sorted((m for m in mounts if Path(m).is_relative_to(folder)), reverse=True):
+        subprocess.run(["umount", "--lazy", mount], check=False)
+    shutil.rmtree(folder)

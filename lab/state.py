@@ -1,0 +1,66 @@
+"""Where a lab keeps what it makes: keys, disks, node directories, derived inventories."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+class LabError(Exception):
+    """What went wrong and what to do about it; shown to the user without a traceback."""
+
+
+@dataclass(frozen=True)
+class Paths:
+    """The state directory: one part shared by all labs of this user, one per topology."""
+
+    root: Path
+    topology: str
+
+    @classmethod
+    def of(cls, topology: str) -> Paths:
+        """``$VOICEHELPER_LAB_STATE``, else ``voicehelper-lab`` in the user's state directory; made when missing."""
+        chosen = os.environ.get("VOICEHELPER_LAB_STATE")
+        state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state"
+        root = Path(chosen) if chosen else Path(state) / "voicehelper-lab"
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return cls(root.resolve(), topology)
+
+    @property
+    def ssh(self) -> Path:
+        """The lab's own SSH key and the host keys of every node."""
+        return self.root / "ssh"
+
+    @property
+    def lab(self) -> Path:
+        """Everything of one topology; ``lab down`` removes it."""
+        return self.root / self.topology
+
+    @property
+    def inventory(self) -> Path:
+        """The inventory derived for a topology that is not the lab's own."""
+        return self.lab / "inventory"
+
+    def node(self, name: str) -> Path:
+        """A node's own directories: gone with the node."""
+        return self.lab / "nodes" / name
+
+    def disks(self, name: str) -> Path:
+        """A node's data disks: they outlive a reset of the node."""
+        return self.lab / "disks" / name
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold this state directory against another ``lab`` command that changes nodes."""
+        with (self.root / ".lock").open("w") as stream:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise LabError("another lab command is at work; try again when it has ended") from None
+            yield

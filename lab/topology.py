@@ -1,0 +1,185 @@
+"""A topology as its inventory tells it: nodes, addresses, disks. There is no second list."""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from lab.state import REPOSITORY, LabError, Paths
+
+INVENTORIES = REPOSITORY / "inventories"
+OWN = "lab"  # the site whose inventory needs no derivation, and whose lab.yml every other one borrows
+EXTRA = "extra.yml"
+
+
+@dataclass(frozen=True)
+class Node:
+    """One machine of the inventory. ``disks`` are the device paths that the inventory names, ``disk_size`` in bytes."""
+
+    name: str
+    address: str
+    role: str
+    release: str
+    disks: tuple[str, ...]
+    disk_size: int
+
+
+@dataclass(frozen=True)
+class Topology:
+    """What a lab must make: the nodes of an inventory, on one network with a depot."""
+
+    name: str
+    inventory: Path
+    network: ipaddress.IPv4Network
+    depot_address: str
+    nodes: tuple[Node, ...]
+
+    def node(self, name: str) -> Node:
+        """The node of this name; its short form without the site will do. Raises LabError when there is none."""
+        for node in self.nodes:
+            if name in (node.name, node.name.removeprefix(f"{self.name}-")):
+                return node
+        known = ", ".join(node.name for node in self.nodes)
+        raise LabError(f"no node {name!r} in topology {self.name}; there are: {known}")
+
+
+def names() -> list[str]:
+    """Every topology there is: the folders of ``inventories``."""
+    return sorted(folder.name for folder in INVENTORIES.iterdir() if (folder / "hosts.yml").exists())
+
+
+def load(paths: Paths, extra_workers: int | None = None) -> Topology:
+    """Read a topology from its inventory, first deriving the inventory where the lab needs one of its own.
+
+    ``extra_workers`` adds that many workers to those of the inventory; ``None`` keeps what was asked for last time.
+    """
+    if paths.topology not in names():
+        raise LabError(f"unknown topology {paths.topology!r}; known: {', '.join(names())}")
+    site = INVENTORIES / paths.topology
+    if extra_workers is None:
+        extra_workers = _extra_count(paths)
+    if paths.topology == OWN and not extra_workers:
+        (paths.inventory / EXTRA).unlink(missing_ok=True)
+        return read(paths.topology, site)
+    _derive(paths, site)
+    (paths.inventory / EXTRA).unlink(missing_ok=True)
+    if extra_workers:
+        plain = read(paths.topology, paths.inventory)
+        (paths.inventory / EXTRA).write_text(_extra_inventory(plain, extra_workers))
+    return read(paths.topology, paths.inventory)
+
+
+def read(name: str, inventory: Path) -> Topology:
+    """Read an inventory the way Ansible does. Raises LabError, naming host and variable, where it does not fit a lab."""
+    _ansible()
+    from ansible.errors import AnsibleError  # takes half a second, so only where it is needed
+    from ansible.inventory.manager import InventoryManager
+    from ansible.parsing.dataloader import DataLoader
+    from ansible.template import Templar
+    from ansible.vars.manager import VariableManager
+
+    loader = DataLoader()
+    loader.set_basedir(str(REPOSITORY))
+    try:
+        hosts = InventoryManager(loader=loader, sources=[str(inventory)])
+        variables = VariableManager(loader=loader, inventory=hosts)
+        nodes, site = [], {}
+        for host in hosts.get_hosts("nodes"):
+            raw = variables.get_vars(host=host, include_hostvars=False)
+            templar = Templar(loader=loader, variables=raw)
+            site = {key: templar.template(raw.get(key, "")) for key in ("platform_node_cidr", "lab_depot_address")}
+            nodes.append(
+                Node(
+                    name=host.name,
+                    address=str(templar.template(raw.get("ansible_host", ""))),
+                    role="worker" if "workers" in raw["group_names"] else "control_plane",
+                    release=str(templar.template(raw.get("lab_release", "trixie"))),
+                    disks=tuple(str(disk["device"]) for disk in templar.template(raw.get("data_disks_devices", []))),
+                    disk_size=parse_size(templar.template(raw.get("lab_data_disk_size", "20G"))),
+                )
+            )
+    except AnsibleError as error:
+        raise LabError(f"{inventory}: {error}") from None
+    return _checked(name, inventory, site, tuple(nodes))
+
+
+def parse_size(text: str | int) -> int:
+    """Bytes of a size like ``20G`` or ``512M``. Raises LabError when it is none."""
+    units = {"M": 2**20, "G": 2**30, "T": 2**40}
+    number, unit = str(text)[:-1], str(text)[-1:].upper()
+    if unit not in units or not number.isdigit():
+        raise LabError(f"lab_data_disk_size: {text!r} is no size; wanted a whole number and M, G or T")
+    return int(number) * units[unit]
+
+
+@functools.cache
+def _ansible() -> None:
+    os.environ.setdefault("ANSIBLE_CONFIG", str(REPOSITORY / "ansible.cfg"))
+    from ansible.plugins.loader import init_plugin_loader
+
+    init_plugin_loader([])
+
+
+def _checked(name: str, inventory: Path, site: dict[str, str], nodes: tuple[Node, ...]) -> Topology:
+    if not nodes:
+        raise LabError(f"{inventory}: group nodes has no host")
+    try:
+        network = ipaddress.IPv4Network(site["platform_node_cidr"])
+    except ValueError as error:
+        raise LabError(f"{inventory}: platform_node_cidr: {error}") from None
+    taken = {str(network[1]): "the gateway", site["lab_depot_address"]: "the depot"}
+    for node in nodes:
+        try:
+            inside = ipaddress.IPv4Address(node.address) in network
+        except ValueError:
+            raise LabError(f"{node.name}: ansible_host: {node.address!r} is no IPv4 address") from None
+        if not inside:
+            raise LabError(f"{node.name}: ansible_host: {node.address} lies outside platform_node_cidr {network}")
+        if node.address in taken:
+            raise LabError(f"{node.name}: ansible_host: {node.address} is taken by {taken[node.address]}")
+        taken[node.address] = node.name
+    return Topology(name, inventory, network, site["lab_depot_address"], nodes)
+
+
+def _derive(paths: Paths, site: Path) -> None:
+    """A site's own hosts and variables, with the lab's variables laid over them."""
+    own = INVENTORIES / OWN
+    links = {
+        "hosts.yml": site / "hosts.yml",
+        "group_vars/site/10-site.yml": site / "group_vars/site/site.yml",
+        "group_vars/site/20-lab.yml": own / "group_vars/site/lab.yml",
+    }
+    if paths.topology == OWN:  # with more workers it is still the same cluster
+        links["credentials"] = own / "credentials"
+        links["credentials"].mkdir(mode=0o700, exist_ok=True)
+    for name, target in links.items():
+        link = paths.inventory / name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.unlink(missing_ok=True)
+        link.symlink_to(target)
+
+
+def _extra_count(paths: Paths) -> int:
+    extra = paths.inventory / EXTRA
+    if not extra.exists():
+        return 0
+    return len(yaml.safe_load(extra.read_text())["workers"]["hosts"])
+
+
+def _extra_inventory(topology: Topology, count: int) -> str:
+    """An inventory file of ``count`` more workers, named and addressed on from the last one there is."""
+    workers = [node for node in topology.nodes if node.role == "worker"]
+    taken = {node.address for node in topology.nodes}
+    last = max(ipaddress.IPv4Address(node.address) for node in workers or topology.nodes)
+    hosts: dict[str, dict[str, str]] = {}
+    for number in range(len(workers) + 1, len(workers) + count + 1):
+        last += 1
+        while str(last) in taken:
+            last += 1
+        hosts[f"{topology.name}-worker-{number}"] = {"ansible_host": str(last)}
+    return yaml.safe_dump({"workers": {"hosts": hosts}})
