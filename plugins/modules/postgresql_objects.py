@@ -58,12 +58,17 @@ EXAMPLES = r"""
 
 RETURN = r"""
 present: {description: Whether there is a leader., type: bool, returned: always}
-actions: {description: "What was done, or would be in check mode, such as C(CREATE ROLE voicehelper).", type: list, elements: str, returned: always}
+actions:
+  description: What was done, or would be in check mode, such as C(CREATE ROLE voicehelper).
+  type: list
+  elements: str
+  returned: always
 """
 
 _STATE = """
 SELECT json_build_object(
-  'roles', (SELECT json_object_agg(rolname, json_build_object('verifier', rolpassword, 'login', rolcanlogin, 'limit', rolconnlimit, 'member_of',
+  'roles', (SELECT json_object_agg(rolname, json_build_object(
+      'verifier', rolpassword, 'login', rolcanlogin, 'limit', rolconnlimit, 'member_of',
       (SELECT coalesce(json_agg(g.rolname), '[]') FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid WHERE m.member = a.oid)))
     FROM pg_authid a),
   'databases', (SELECT json_object_agg(datname, json_build_object('owner', pg_get_userbyid(datdba), 'public',

@@ -21,7 +21,8 @@ ATTEMPTS = 10
 
 def request(method, path, body=None):
     """Speak to the API server as this pod's account; the decoded answer."""
-    call = urllib.request.Request(f"https://{os.environ['KUBERNETES_SERVICE_HOST']}:{os.environ['KUBERNETES_SERVICE_PORT']}{path}", method=method)
+    server = f"https://{os.environ['KUBERNETES_SERVICE_HOST']}:{os.environ['KUBERNETES_SERVICE_PORT']}"
+    call = urllib.request.Request(server + path, method=method)
     call.add_header("Authorization", f"Bearer {(ACCOUNT / 'token').read_text()}")
     call.add_header("Content-Type", "application/merge-patch+json")
     tls = ssl.create_default_context(cafile=ACCOUNT / "ca.crt")

@@ -1,0 +1,80 @@
+"""Declared users and databases: what is done to a server in which state."""
+
+from __future__ import annotations
+
+import base64
+import sys
+from pathlib import Path
+
+import ansible.module_utils
+import pytest
+
+PLUGINS = Path(__file__).parents[2] / "plugins"
+ansible.module_utils.__path__.append(str(PLUGINS / "module_utils"))
+sys.path.append(str(PLUGINS / "modules"))
+from ansible.module_utils.scram import matches, verifier  # noqa: E402
+from postgresql_objects import database_statements, statements, user_statements  # noqa: E402
+
+USER = {"name": "voicehelper", "password": "secret", "member_of": [], "connection_limit": None, "create": True}
+
+
+def state(**changes):
+    return {"verifier": verifier("secret"), "login": True, "limit": -1, "member_of": []} | changes
+
+
+def actions(pairs):
+    return [action for action, _ in pairs]
+
+
+def test_verifier_is_the_one_of_the_rfc():
+    """The exchange of RFC 7677, section 3."""
+    found = verifier("pencil", base64.b64decode("W22ZaJ0SNY7soEsUEjb6gQ=="), 4096)
+    keys = "WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU="
+    assert found == f"SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==${keys}"
+
+
+@pytest.mark.parametrize("found", [None, "", "md5abc", verifier("other")])
+def test_another_password_does_not_match(found):
+    assert not matches("secret", found)
+
+
+def test_nothing_to_do_for_a_user_as_declared():
+    assert user_statements(USER, state()) == []
+
+
+def test_a_missing_user_is_made_without_its_password_in_plain_text():
+    ((action, sql),) = user_statements(USER, None)
+    assert action == "CREATE ROLE voicehelper"
+    assert "secret" not in sql
+
+
+def test_a_missing_user_that_somebody_else_makes_is_left_alone():
+    assert user_statements(USER | {"create": False}, None) == []
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found", "done"),
+    [
+        ({"password": "new"}, {}, "ALTER ROLE voicehelper PASSWORD"),
+        ({"connection_limit": 5}, {}, "ALTER ROLE voicehelper CONNECTION LIMIT 5"),
+        ({"member_of": ["pg_monitor"]}, {}, "GRANT pg_monitor TO voicehelper"),
+        ({}, {"login": False}, "ALTER ROLE voicehelper LOGIN"),
+    ],
+)
+def test_only_the_difference_is_changed(wanted, found, done):
+    assert actions(user_statements(USER | wanted, state(**found))) == [done]
+
+
+def test_a_new_database_is_closed_to_others():
+    found = actions(database_statements({"name": "app", "owner": "voicehelper"}, None))
+    assert found == ["CREATE DATABASE app", "REVOKE ALL ON DATABASE app FROM PUBLIC"]
+
+
+def test_names_are_quoted():
+    ((_, sql),) = user_statements(USER | {"name": 'odd"name'}, None)
+    assert sql.startswith('CREATE ROLE "odd""name" LOGIN')
+
+
+def test_nothing_that_is_not_declared_is_touched():
+    found = {"roles": {"voicehelper": state(), "other": state()}, "databases": {"other": {"owner": "other", "public": True}}}
+    assert statements([USER], [], found) == []
