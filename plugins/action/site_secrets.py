@@ -10,7 +10,7 @@ from ansible.plugins.action import ActionBase
 
 # The controller does not look there by itself.
 ansible.module_utils.__path__.append(str(Path(__file__).parents[1] / "module_utils"))
-from ansible.module_utils import secret_store, site_pki  # noqa: E402
+from ansible.module_utils import secret_store, site_pki
 
 WARN_CA_DAYS = 365
 
@@ -34,17 +34,19 @@ class ActionModule(ActionBase):
         )
         wanted, names = arguments["secrets"], arguments["rotate"]
         secret_store.check(wanted)
-        if unknown := sorted(set(names) - set(wanted)):
-            raise AnsibleActionFail(f"rotate: found {', '.join(unknown)}; wanted some of {', '.join(sorted(wanted))}.")
+        rotatable = sorted(name for name in wanted if wanted[name].get("consumers"))
+        if refused := sorted(set(names) - set(rotatable)):
+            found, known = ", ".join(refused), ", ".join(rotatable)
+            raise AnsibleActionFail(f"rotate: found {found}; wanted secrets whose consumers take a new value: {known}.")
 
         store = secret_store.SecretStore(arguments["path"], self._loader._vault)
         if self._task.check_mode:  # not even the folder of the lock
-            return self._result(*self._turn(store.load(), arguments))
+            return self._result(arguments, *self._turn(store.load(), arguments))
         with store.locked():
             entries, changed, touched = self._turn(store.load(), arguments)
             if touched:
                 store.save(entries)
-        return self._result(entries, changed, touched)
+        return self._result(arguments, entries, changed, touched)
 
     @staticmethod
     def _turn(entries, arguments):
@@ -59,11 +61,15 @@ class ActionModule(ActionBase):
         return entries, changed, touched
 
     @staticmethod
-    def _result(entries, changed, touched):
+    def _result(arguments, entries, changed, touched):
+        wanted, names = arguments["secrets"], arguments["rotate"]
+        signed = [name for name in wanted if wanted[name].get("ca") in names]
+        consumers = [role for name in [*names, *signed] for role in wanted[name].get("consumers", [])]
         left = {name: site_pki.days_left(e["value"]["cert"]) for name, e in entries.items() if e["kind"] == "ca"}
         return {
             "changed": bool(touched),
             "names": changed,
+            "consumers": list(dict.fromkeys(consumers)),
             "rotating": sorted(name for name, entry in entries.items() if "previous" in entry),
             "warnings": [
                 f"The authority {name} ends in {days} days: rotate it (playbooks/rotate-secrets.yml)."

@@ -10,7 +10,7 @@ from ansible.plugins.lookup import LookupBase
 
 # The controller does not look there by itself.
 ansible.module_utils.__path__.append(str(Path(__file__).parents[1] / "module_utils"))
-from ansible.module_utils.secret_store import SecretStore  # noqa: E402
+from ansible.module_utils.secret_store import SecretStore
 
 DOCUMENTATION = r"""
 name: site_secret

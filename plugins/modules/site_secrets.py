@@ -19,7 +19,8 @@ options:
       - The secrets that the site wants, by name. C(kind) is one of C(password) (C(length) letters and digits),
         C(hex) (C(length) digits), C(secretbox) (32 random bytes in base64), C(keypair) (private and public key),
         C(ca) (self-signed, C(common_name), C(days)) and C(certificate) (signed by the entry C(ca), with C(common_name),
-        C(organization), C(sans), C(days)).
+        C(organization), C(sans), C(days)). C(consumers) are the roles that bring a new value to where it is used;
+        without them an entry is not rotated.
     type: dict
     required: true
   rotate:
@@ -46,6 +47,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+consumers:
+  description: The roles that use the rotated secrets and what they signed.
+  type: list
+  returned: always
 names:
   description: The secrets whose value changed.
   type: list

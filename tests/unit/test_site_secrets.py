@@ -91,9 +91,7 @@ class TestReconcile:
         assert reconcile(WANTED, made) == ["token"]
         assert made["login"]["value"] == before
 
-    @pytest.mark.parametrize(
-        "change", [{"sans": ["other.example"]}, {"common_name": "other"}, {"sans": ["web.example"]}]
-    )
+    @pytest.mark.parametrize("change", [{"sans": ["other.example"]}, {"common_name": "other"}, {"sans": ["web.example"]}])
     def test_changed_names_are_signed_with_the_same_key(self, made, change):
         before = made["web"]["value"]
         assert reconcile(WANTED | {"web": WANTED["web"] | change}, made) == ["web"]
@@ -230,7 +228,7 @@ PLAYBOOK = """
     site_secrets: {table}
   tasks:
     - name: Make
-      site_secrets: {{path: "{{{{ site_secrets_file }}}}", secrets: "{{{{ site_secrets }}}}"}}
+      site_secrets: {{path: "{{{{ site_secrets_file }}}}", secrets: "{{{{ site_secrets }}}}", rotate: "{{{{ rotate | default([]) }}}}"}}
     - name: Read
       ansible.builtin.copy:
         content: "{{{{ lookup('site_secret', 'login') }}}} {{{{ lookup('site_secret', 'web').cert | length }}}}"
@@ -295,6 +293,23 @@ class TestPlay:
         failed = play(VOICEHELPER_VAULT_PASSWORD_FILE=str(other))
         assert failed.returncode != 0
         assert "found a vault that this vault password does not open" in failed.stdout + failed.stderr
+
+    @pytest.mark.parametrize("name", ["nothing", "box"])
+    def test_rotation_is_refused(self, play, name):
+        table = WANTED | {"login": WANTED["login"] | {"consumers": ["somebody"]}}
+        failed = play("-e", json.dumps({"rotate": [name]}), table=table)
+        message = f"rotate: found {name}; wanted secrets whose consumers take a new value: login"
+        assert failed.returncode != 0 and message in failed.stdout + failed.stderr
+        assert not play.state.exists()
+
+    def test_rotation_tells_who_uses_it(self, play):
+        table = WANTED | {
+            "authority": WANTED["authority"] | {"consumers": ["everybody"]},
+            "web": WANTED["web"] | {"consumers": ["somebody", "everybody"]},
+        }
+        done = play("-v", "-e", json.dumps({"rotate": ["authority"]}), table=table)
+        assert '"consumers": ["everybody", "somebody"]' in done.stdout, done.stdout + done.stderr
+        assert '"rotating": ["authority"]' in done.stdout
 
     def test_unknown_name(self, play):
         failed = play(table={name: WANTED[name] for name in ("authority", "web")})

@@ -1,0 +1,43 @@
+"""Action of the module kube_ready: it asks from the controller, in one request."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import ansible.module_utils
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+# The controller does not look there by itself.
+ansible.module_utils.__path__.append(str(Path(__file__).parents[1] / "module_utils"))
+from ansible.module_utils.kube_api import ApiError, KubeApi
+
+
+class ActionModule(ActionBase):
+    """Fails unless the API server of a kubeconfig answers that it is ready."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+
+    def run(self, tmp=None, task_vars=None):
+        """See the documentation of the module."""
+        super().run(tmp, task_vars)
+        _, arguments = self.validate_argument_spec(
+            argument_spec={
+                "kubeconfig": {"type": "path", "required": True},
+                "timeout": {"type": "int", "default": 30},
+            }
+        )
+        kubeconfig = arguments["kubeconfig"]
+        if not Path(kubeconfig).is_file():
+            raise AnsibleActionFail(
+                f"kubeconfig {kubeconfig}: found no file; wanted the cluster's, which playbooks/kubernetes.yml delivers."
+            )
+        try:
+            answer = KubeApi(kubeconfig, patience=arguments["timeout"]).request("GET", "/readyz")
+        except ApiError as error:
+            raise AnsibleActionFail(
+                f"The Kubernetes API of {kubeconfig} is not ready after {arguments['timeout']} s: found {error.message};"
+                " wanted ok. Is a control plane up, and does platform_api_vip belong to it?"
+            ) from error
+        return {"changed": False, "answer": answer}

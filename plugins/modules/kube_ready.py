@@ -1,0 +1,30 @@
+"""Documentation of the action plugin kube_ready."""
+
+DOCUMENTATION = r"""
+module: kube_ready
+short_description: Fail unless the Kubernetes API answers
+description: Asks the API server of a kubeconfig whether it is ready. It runs on the controller and changes nothing.
+options:
+  kubeconfig:
+    description: The kubeconfig whose current context is asked.
+    type: path
+    required: true
+  timeout:
+    description: Seconds to wait for an API server that is starting or moving.
+    type: int
+    default: 30
+author: VoiceHelper
+"""
+
+EXAMPLES = r"""
+- name: The Kubernetes API answers
+  kube_ready:
+    kubeconfig: "{{ platform_kubeconfig }}"
+"""
+
+RETURN = r"""
+answer:
+  description: What the API server said.
+  type: str
+  returned: success
+"""
