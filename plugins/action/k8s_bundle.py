@@ -17,7 +17,7 @@ from ansible.utils.display import Display
 _PROJECT = Path(__file__).parents[2]
 # The controller does not look there by itself.
 ansible.module_utils.__path__.append(str(_PROJECT / "plugins/module_utils"))
-from ansible.module_utils.kube_api import ApiError, KubeApi  # noqa: E402
+from ansible.module_utils.kube_api import ApiError, KubeApi, UnknownKind  # noqa: E402
 from ansible.module_utils.kube_status import Hopeless, awaited, describe, explain, pending  # noqa: E402
 
 # What others depend on goes first, what depends on everything goes last; within a stage objects go in together.
@@ -54,7 +54,7 @@ class ActionModule(ActionBase):
         api, deadline = KubeApi(arguments["kubeconfig"]), time.monotonic() + timeout
         changes, applied = [], []
         for stage in stages(objects):
-            outcomes = _apply(api, name, stage, check)
+            outcomes = _apply(api, name, stage, check, deadline)
             applied += [after for _, _, after in outcomes]
             changes += [(item, before, after) for item, before, after in outcomes if differs(before, after)]
             if not check:  # a custom resource of the next stage needs its definition to be served
@@ -133,17 +133,24 @@ def _diff(item, before, after):
     return {"before": texts[0], "after": texts[1], "before_header": describe(item), "after_header": describe(item)}
 
 
-def _apply(api, manager, objects, check):
+def _apply(api, manager, objects, check, deadline):
     """Apply objects together; (definition, before, after) for each. All refusals are reported at once."""
 
     def one(item):
-        try:
-            before = api.get(item)
-            return item, before, api.apply(item, manager, dry_run=check)
-        except ApiError as error:
-            if check and error.status == 404:  # its namespace or its kind would come with this very run
+        while True:
+            try:
+                before = api.get(item)
+                return item, before, api.apply(item, manager, dry_run=check)
+            except UnknownKind as error:  # an operator that has just started registers its kinds by itself
+                if not check and time.monotonic() < deadline:
+                    time.sleep(_POLL_SECONDS)
+                    continue
+                fault = error
+            except ApiError as error:
+                fault = error
+            if check and fault.status == 404:  # its namespace or its kind would come with this very run
                 return item, None, item
-            return item, None, error
+            return item, None, fault
 
     with ThreadPoolExecutor(_PARALLEL) as pool:
         outcomes = list(pool.map(one, objects))

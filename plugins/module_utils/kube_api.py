@@ -32,6 +32,10 @@ class ApiError(Exception):
         self.status, self.message = status, message
 
 
+class UnknownKind(ApiError):
+    """The server knows no such kind, or not yet."""
+
+
 class KubeApi:
     """Talks to the API server that a kubeconfig names; safe to use from several threads.
 
@@ -94,7 +98,7 @@ class KubeApi:
     def path(self, reference, collection=False):
         """The URL path of an object, or of the collection that it belongs to.
 
-        :raises ApiError: status 404 when the server does not know the kind.
+        :raises UnknownKind: the server does not know the kind.
         """
         version, kind = reference["apiVersion"], reference["kind"]
         plural, namespaced = self._resource(version, kind)
@@ -110,10 +114,13 @@ class KubeApi:
     def _resource(self, version, kind):
         if kind not in self._resources.get(version, {}):
             prefix = "/api" if "/" not in version else "/apis"
-            listed = self.request("GET", f"{prefix}/{version}")["resources"]
+            try:
+                listed = self.request("GET", f"{prefix}/{version}")["resources"]
+            except ApiError as error:
+                raise (UnknownKind(404, f"the server has no {version}") if error.status == 404 else error) from error
             self._resources[version] = {r["kind"]: (r["name"], r["namespaced"]) for r in listed if "/" not in r["name"]}
         if kind not in self._resources[version]:
-            raise ApiError(404, f"the server has no kind {kind} in {version}")
+            raise UnknownKind(404, f"the server has no kind {kind} in {version}")
         return self._resources[version][kind]
 
     def _send(self, method, target, payload, headers):
