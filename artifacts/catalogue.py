@@ -28,7 +28,10 @@ class File:
 
 @dataclass(frozen=True)
 class Image:
-    """One container image. ``digest`` (``sha256:…``) is empty where the catalogue knows none."""
+    """One container image. ``digest`` (``sha256:…``) is empty where the catalogue knows none.
+
+    ``build`` is the folder of an image that this project makes itself; empty for one that upstream publishes.
+    """
 
     name: str
     component: str
@@ -36,6 +39,7 @@ class Image:
     repository: str
     tag: str
     digest: str
+    build: str
 
     @property
     def reference(self) -> str:
@@ -76,7 +80,7 @@ class Catalogue:
         """The named file for ``arch``. Raises ArtifactError for an unknown name."""
         entry = _entry(self.file_table, name, "artifacts_files")
         version = self.version(entry["component"])
-        checksum = entry.get("sha256", {}).get(version, "")
+        checksum = (entry.get("sha256") or {}).get(version, "")
         if isinstance(checksum, Mapping):
             checksum = checksum.get(arch, "")
         path = entry["path"].format(version=version, arch=arch)
@@ -87,7 +91,8 @@ class Catalogue:
         entry = _entry(self.image_table, name, "artifacts_images")
         version = self.version(entry["component"])
         tag = entry["tag"].format(version=version)
-        return Image(name, entry["component"], version, entry["repository"], tag, entry.get("digest", {}).get(tag, ""))
+        digest = (entry.get("digest") or {}).get(tag, "")
+        return Image(name, entry["component"], version, entry["repository"], tag, digest, entry.get("build", ""))
 
     def files(self, arch: str) -> list[File]:
         return [self.file(name, arch) for name in self.file_table]

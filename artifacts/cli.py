@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,10 +10,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from artifacts import runner
-from artifacts.catalogue import Catalogue
+from artifacts import mirror as mirrors
+from artifacts import pinning, report, runner, upstream
+from artifacts.catalogue import PATH, Catalogue
 from artifacts.recipes import Cookbook
-from artifacts.store import ArtifactError, Store, host_arch
+from artifacts.store import ARCHITECTURES, ArtifactError, Store, host_arch
 
 commands = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
 console = Console(highlight=False)
@@ -60,3 +62,81 @@ def build(
         return
     made = runner.build(book, store, recipes, jobs=jobs, console=console)
     console.print(f"{len(made)} built, {len(recipes) - len(made)} were in the store ({store.root})")
+
+
+@commands.command()
+def fetch(
+    arch: Annotated[list[str] | None, typer.Option(help="amd64, arm64; this machine's when not given.")] = None,
+    accept_unpinned: Annotated[
+        bool, typer.Option("--accept-unpinned", help="Take what has no checksum yet, and note it in the store.")
+    ] = False,
+) -> None:
+    """Fetch artifacts from upstream into the store, each checked against the catalogue."""
+    if not upstream.reachable():
+        raise ArtifactError(f"upstream cannot be reached ({upstream.PROBE}); `artifacts build` makes what it has")
+    store = Store.default()
+    failed = upstream.fetch(
+        Catalogue.load(),
+        store,
+        arches=_architectures(arch),
+        accept_unpinned=accept_unpinned,
+        report=lambda name: console.print(f"[green]fetched[/] {name}"),
+    )
+    if failed:
+        raise ArtifactError("\n".join(f"{name}: {error}" for name, error in failed.items()))
+
+
+@commands.command()
+def prepare(names: Names = None) -> None:
+    """Fill the store the best way this machine has: fetch where upstream answers, and build the rest."""
+    book, store = _book(), Store.default()
+    recipes = book.select(names or ())
+    if upstream.reachable():
+        fetch(accept_unpinned=True)
+        recipes = [recipe for recipe in recipes if not book.published(recipe)]
+    made = runner.build(book, store, recipes, jobs=2, console=console)
+    console.print(f"{len(made)} built; the store is {store.root}")
+
+
+@commands.command()
+def show(arch: Annotated[str, typer.Option(help="amd64 or arm64.")] = "") -> None:
+    """Show what is pinned, where it comes from, and what the store holds."""
+    arch = _architectures([arch])[0] if arch else host_arch()
+    console.print(report.table(list(report.rows(Catalogue.load(), Store.default(), arch)), arch))
+
+
+@commands.command()
+def lock(
+    component: Annotated[str, typer.Argument(help="A component of artifacts_versions.")],
+    version: Annotated[str, typer.Argument(help="The version to pin, without a leading v.")],
+    choose: Annotated[bool, typer.Option("--choose", help="Make it the version that sites use.")] = False,
+) -> None:
+    """Write a version's upstream checksums and digests into the catalogue (on a machine that reaches upstream)."""
+    store = Store.default()
+    with upstream.client() as http:
+        for line in pinning.lock(http, PATH, component, version, choose=choose, scratch=store.work):
+            console.print(line)
+
+
+@commands.command()
+def mirror(
+    directory: Path,
+    arch: Annotated[list[str] | None, typer.Option(help="amd64, arm64; this machine's when not given.")] = None,
+) -> None:
+    """Make a mirror to carry: one directory with files, registry storage and a manifest of checksums."""
+    count = mirrors.create(Catalogue.load(), Store.default(), directory, arches=_architectures(arch))
+    console.print(f"{directory}: {count} files; after carrying it, run: artifacts mirror-verify DIRECTORY")
+
+
+@commands.command("mirror-verify")
+def mirror_verify(directory: Path) -> None:
+    """Check a mirror that was carried: each file as in its manifest, none missing, none added."""
+    if findings := mirrors.verify(directory):
+        raise ArtifactError("\n".join(findings))
+    console.print(f"{directory}: complete and unchanged")
+
+
+def _architectures(chosen: list[str] | None) -> list[str]:
+    if unknown := set(chosen or ()) - set(ARCHITECTURES.values()):
+        raise ArtifactError(f"unknown architecture {', '.join(sorted(unknown))}; known: {', '.join(ARCHITECTURES.values())}")
+    return chosen or [host_arch()]

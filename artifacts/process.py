@@ -17,9 +17,7 @@ _guard = threading.Lock()
 _stop_reason: list[str] = []
 
 
-def run(
-    command: Sequence[str | Path], *, log: Path, env: Mapping[str, str] | None = None, cwd: Path | None = None
-) -> None:
+def run(command: Sequence[str | Path], *, log: Path, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> None:
     """Run a command to its end, its output appended to ``log``.
 
     Raises ArtifactError with the last lines of the output when it fails.

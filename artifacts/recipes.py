@@ -53,9 +53,7 @@ class Cookbook:
         """Read the recipes. Raises ArtifactError where one needs another that is not there."""
         data = yaml.safe_load(path.read_text())
         recipes = [_recipe(name, options) for name, options in data["builds"].items()]
-        recipes += [
-            _recipe(f"image/{name}", {"kind": "image", **(options or {})}) for name, options in data["images"].items()
-        ]
+        recipes += [_recipe(f"image/{name}", {"kind": "image", **(options or {})}) for name, options in data["images"].items()]
         table = {recipe.name: recipe for recipe in recipes}
         for recipe in recipes:
             if missing := [need for need in recipe.needs if need not in table]:
@@ -107,6 +105,13 @@ class Cookbook:
             }
             self._keys[name] = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
         return self._keys[name]
+
+    def published(self, recipe: Recipe) -> bool:
+        """Whether all that this recipe is for can be fetched from upstream instead."""
+        if recipe.name.startswith("image/"):
+            return not self.catalogue.image(recipe.name.removeprefix("image/")).build
+        users = [other for other in self.recipes.values() if recipe.name in other.needs]
+        return not recipe.options.get("tools") and all(self.published(user) for user in users)
 
     def done(self, recipe: Recipe, store: Store) -> bool:
         """Whether the store holds what this recipe makes, from these very inputs."""
