@@ -39,12 +39,11 @@ def present(recipe: Recipe, book: Cookbook, store: Store) -> bool:
 def make(recipe: Recipe, book: Cookbook, kitchen: Kitchen) -> None:
     """Build all programs of the module at once and put them where the catalogue says."""
     options = recipe.options
-    version = book.catalogue.version(options.get("component", recipe.name))
+    version = book.catalogue.version(recipe.name)
     env = environment(recipe, book, kitchen)
     module = MODULES / recipe.name
     log = kitchen.log(recipe)
-    if wanted := options.get("module"):
-        _check_version(recipe, wanted, version, env, module)
+    _check_version(recipe, book, env)
 
     out = kitchen.scratch(recipe) / "out"
     words = {"version": version, "major": version.split(".")[0], "minor": version.split(".")[1], "arch": book.arch}
@@ -91,14 +90,20 @@ def environment(recipe: Recipe, book: Cookbook, kitchen: Kitchen) -> dict[str, s
     return env
 
 
-def _check_version(recipe: Recipe, module: str, version: str, env: Mapping[str, str], folder: Path) -> None:
+def module_version(recipe: Recipe, book: Cookbook) -> str:
+    """The version that the recipe's module must have, in Go's words."""
+    version = book.catalogue.version(recipe.name)
+    return recipe.options.get("module_version", "v{version}").format(version=version)
+
+
+def _check_version(recipe: Recipe, book: Cookbook, env: Mapping[str, str]) -> None:
     """The catalogue and the committed go.mod must name the same version."""
-    found = process.output(["go", "-C", folder, "list", "-m", "-f", "{{.Version}}", module], env=env)
-    expected = recipe.options.get("module_version", "v{version}").format(version=version.removeprefix("v"))
+    module, expected = recipe.options["module"], module_version(recipe, book)
+    found = process.output(["go", "-C", MODULES / recipe.name, "list", "-m", "-f", "{{.Version}}", module], env=env)
     if found != expected:
         raise ArtifactError(
             f"{recipe.name}: the catalogue wants {module} {expected}, artifacts/go/{recipe.name}/go.mod has {found}; "
-            f"run: artifacts pin {recipe.name}"
+            f"there run: go get -tool {module}/…@{expected}"
         )
 
 

@@ -1,0 +1,145 @@
+"""Writing checksums and digests into the catalogue."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import httpx
+import pytest
+import yaml
+
+from artifacts import pinning
+from artifacts.catalogue import PATH, Catalogue
+from artifacts.store import ArtifactError
+
+CATALOGUE = """\
+---
+# The catalogue of a test.
+
+artifacts_source: upstream   # upstream | mirror | built
+
+artifacts_versions:
+  runc: "1.4.3"
+  pause: "3.10"   # a version that YAML would take for a number
+  own: "1.0"
+
+# files
+artifacts_files:
+  runc:
+    component: runc
+    path: "github.com/opencontainers/runc/releases/download/v{version}/runc.{arch}"
+    sha256:
+      "1.4.3":
+        amd64: "0000000000000000000000000000000000000000000000000000000000000000"
+        arm64: "1111111111111111111111111111111111111111111111111111111111111111"
+  chart:
+    component: pause
+    path: "charts.example/pause-{version}.tgz"
+
+artifacts_images:
+  pause:
+    component: pause
+    repository: registry.example/pause
+    tag: "{version}"
+    digest: {}
+  own:
+    component: own
+    repository: ghcr.io/voicehelper/own
+    tag: "{version}"
+    digest: {}
+    build: images/own
+"""
+CONTENT = b"a release"
+SUM = hashlib.sha256(CONTENT).hexdigest()
+DIGEST = "sha256:" + "d" * 64
+
+
+def upstream(request: httpx.Request) -> httpx.Response:
+    """An upstream: sums published for runc, only the file itself for the chart, a registry that wants a token."""
+    url = str(request.url)
+    if url.endswith("v1.4.3/runc.amd64.sha256sum"):
+        return httpx.Response(200, text=f"{'b' * 64}  runc.arm64\n{'a' * 64} *runc.amd64\n")
+    if url.endswith("v1.5.0/SHA256SUMS"):
+        return httpx.Response(200, text=f"{'a' * 64}  runc.amd64\n{'b' * 64}  runc.arm64\n")
+    if url == "https://charts.example/pause-3.11.tgz":
+        return httpx.Response(200, content=CONTENT)
+    if url.startswith("https://auth.example/token"):
+        assert dict(request.url.params) == {"service": "registry.example", "scope": "repository:pause:pull"}
+        return httpx.Response(200, json={"token": "anonymous"})
+    if url == "https://registry.example/v2/pause/manifests/3.11":
+        if request.headers.get("Authorization") != "Bearer anonymous":
+            challenge = 'Bearer realm="https://auth.example/token",service="registry.example",scope="repository:pause:pull"'
+            return httpx.Response(401, headers={"WWW-Authenticate": challenge})
+        headers = {"Docker-Content-Digest": DIGEST, "Content-Type": "application/vnd.oci.image.index.v1+json"}
+        return httpx.Response(200, json={"manifests": []}, headers=headers)
+    return httpx.Response(404)
+
+
+@pytest.fixture
+def catalogue(tmp_path: Path) -> Path:
+    path = tmp_path / "artifacts.yml"
+    path.write_text(CATALOGUE)
+    return path
+
+
+def lock(catalogue: Path, component: str, version: str, *, choose: bool = False) -> list[str]:
+    with httpx.Client(transport=httpx.MockTransport(upstream)) as http:
+        return pinning.lock(http, catalogue, component, version, choose=choose, scratch=catalogue.parent / "scratch")
+
+
+def test_sums_of_a_new_version_stand_beside_the_old(catalogue: Path) -> None:
+    assert len(lock(catalogue, "runc", "1.5.0")) == 2
+    data = yaml.safe_load(catalogue.read_text())
+    sums = data["artifacts_files"]["runc"]["sha256"]
+    assert sums["1.5.0"] == {"amd64": "a" * 64, "arm64": "b" * 64}
+    assert sums["1.4.3"]["arm64"] == "1" * 64
+    assert data["artifacts_versions"]["runc"] == "1.4.3", "only chosen when asked"
+
+
+def test_chosen_version_resolves(catalogue: Path) -> None:
+    lock(catalogue, "runc", "1.5.0", choose=True)
+    file = Catalogue.load(catalogue).file("runc", "arm64")
+    assert (file.version, file.sha256) == ("1.5.0", "b" * 64)
+
+
+def test_file_without_published_sum_is_downloaded_and_image_resolved(catalogue: Path) -> None:
+    lock(catalogue, "pause", "3.11", choose=True)
+    loaded = Catalogue.load(catalogue)
+    assert loaded.file("chart", "amd64").sha256 == SUM
+    assert loaded.image("pause").pinned == f"registry.example/pause:3.11@{DIGEST}"
+
+
+def test_rest_of_the_file_stays_as_it_was(catalogue: Path) -> None:
+    lock(catalogue, "runc", "1.5.0")
+    after = catalogue.read_text().splitlines()
+    assert [line for line in CATALOGUE.splitlines() if line not in after] == []
+    assert len(after) == len(CATALOGUE.splitlines()) + 3
+
+
+def test_nothing_is_written_when_upstream_lacks_the_version(catalogue: Path) -> None:
+    with pytest.raises(ArtifactError, match=r"runc\.amd64.*404"):
+        lock(catalogue, "runc", "9.9.9")
+    assert catalogue.read_text() == CATALOGUE
+
+
+def test_unknown_component_and_own_image_are_refused(catalogue: Path) -> None:
+    with pytest.raises(ArtifactError, match=r"'nope'.*known: runc, pause, own"):
+        lock(catalogue, "nope", "1")
+    with pytest.raises(ArtifactError, match="nothing to lock"):
+        lock(catalogue, "own", "2.0")
+
+
+def test_round_trip_of_the_real_catalogue_changes_nothing_else(tmp_path: Path) -> None:
+    real = PATH.read_text()
+    path = tmp_path / "artifacts.yml"
+    path.write_text(real)
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, text="c" * 64) if str(request.url).endswith(".sha256") else httpx.Response(404)
+
+    with httpx.Client(transport=httpx.MockTransport(answer)) as http:
+        pinning.lock(http, path, "helm", "9.9.9", choose=False, scratch=tmp_path)
+    after = path.read_text().splitlines()
+    assert [line for line in real.splitlines() if line not in after] == []
+    assert len(after) == len(real.splitlines()) + 3

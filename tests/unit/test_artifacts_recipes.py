@@ -1,0 +1,141 @@
+"""Recipes: selection, and the key that says when something must be made anew."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+
+from artifacts import recipes
+from artifacts.catalogue import Catalogue
+from artifacts.kinds import go, image
+from artifacts.recipes import Cookbook
+from artifacts.store import ArtifactError, Store
+
+
+@pytest.fixture
+def kitchen_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Copies of the inputs of builds, to change at will."""
+    for name in ("etcd", "coredns", "cni", "cilium"):
+        shutil.copytree(go.MODULES / name, tmp_path / "go" / name)
+    for name in ("etcd", "coredns"):
+        shutil.copytree(image.IMAGES / name, tmp_path / "images" / name)
+    monkeypatch.setattr(go, "MODULES", tmp_path / "go")
+    monkeypatch.setattr(image, "IMAGES", tmp_path / "images")
+    return tmp_path
+
+
+def book(versions: dict[str, str] | None = None, arch: str = "amd64") -> Cookbook:
+    catalogue = Catalogue.load()
+    return Cookbook.load(replace(catalogue, versions={**catalogue.versions, **(versions or {})}), arch)
+
+
+def test_every_recipe_makes_something_of_the_catalogue() -> None:
+    cookbook = book()
+    for recipe in cookbook.recipes.values():
+        if recipe.name.startswith("image/"):
+            assert cookbook.catalogue.image(recipe.name.removeprefix("image/"))
+        else:
+            assert cookbook.catalogue.version(recipe.name)
+            for name in recipe.options.get("files", {}):
+                assert cookbook.catalogue.file(name, "amd64").path
+
+
+def test_every_catalogue_entry_can_be_made() -> None:
+    cookbook = book()
+    files = {name for recipe in cookbook.recipes.values() for name in recipe.options.get("files", {})}
+    assert files == set(cookbook.catalogue.file_table)
+    assert {f"image/{name}" for name in cookbook.catalogue.image_table} <= set(cookbook.recipes)
+
+
+def test_go_modules_have_the_versions_of_the_catalogue() -> None:
+    cookbook = book()
+    for recipe in cookbook.recipes.values():
+        if recipe.kind != "go":
+            continue
+        version = go.module_version(recipe, cookbook)
+        lines = (go.MODULES / recipe.name / "go.mod").read_text().split("\n")
+        assert any(line.split()[:2] == [recipe.options["module"], version] for line in lines if line.startswith("\t"))
+
+
+def test_needs_come_first() -> None:
+    names = [recipe.name for recipe in book().select(["image/cilium"])]
+    assert names == ["cilium", "cni", "image/debian", "image/cilium"]
+
+
+def test_a_component_means_its_build_and_its_image() -> None:
+    assert {recipe.name for recipe in book().select(["etcd"])} == {"etcd", "image/etcd"}
+
+
+def test_unknown_name_lists_the_known() -> None:
+    with pytest.raises(ArtifactError, match=r"'etdc'.*known: .*etcd"):
+        book().select(["etdc"])
+
+
+def test_circle_is_named(tmp_path: Path) -> None:
+    data = {
+        "toolchain": "go1.26.8",
+        "sets": {},
+        "builds": {name: {"kind": "go", "needs": [need]} for name, need in (("etcd", "cni"), ("cni", "etcd"))},
+        "images": {},
+    }
+    path = tmp_path / "recipes.yml"
+    path.write_text(yaml.safe_dump(data))
+    with pytest.raises(ArtifactError, match="etcd → cni → etcd"):
+        Cookbook.load(Catalogue.load(), "amd64", path).select(["etcd"])
+
+
+def test_key_is_stable(kitchen_copy: Path) -> None:
+    assert book().key("image/etcd") == book().key("image/etcd")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    ["go/etcd/go.sum", "go/etcd/go.mod", "images/etcd/Containerfile"],
+)
+def test_key_follows_every_input_of_it_and_its_needs(kitchen_copy: Path, changed: str) -> None:
+    before, other = book().key("image/etcd"), book().key("image/coredns")
+    with (kitchen_copy / changed).open("a") as stream:
+        stream.write("\n# changed\n")
+    assert book().key("image/etcd") != before
+    assert book().key("image/coredns") == other
+
+
+def test_key_follows_version_architecture_and_toolchain(kitchen_copy: Path) -> None:
+    keys = {
+        book().key("etcd"),
+        book({"etcd": "9.9.9"}).key("etcd"),
+        book(arch="arm64").key("etcd"),
+        replace(book(), toolchain="go1.99.0").key("etcd"),
+    }
+    assert len(keys) == 4
+
+
+def test_estimate_does_not_rebuild(kitchen_copy: Path) -> None:
+    before = book()
+    recipe = before.recipes["etcd"]
+    longer = replace(recipe, options={**recipe.options, "seconds": 999})
+    assert replace(before, recipes={**before.recipes, "etcd": longer}).key("etcd") == before.key("etcd")
+
+
+def test_done_needs_stamp_and_results(kitchen_copy: Path, tmp_path: Path) -> None:
+    cookbook, store = book(), Store(tmp_path / "store")
+    recipe = cookbook.recipes["etcd"]
+    assert not cookbook.done(recipe, store)
+    store.stamp("etcd").parent.mkdir(parents=True)
+    store.stamp("etcd").write_text(cookbook.key("etcd") + "\n")
+    assert not cookbook.done(recipe, store), "a stamp without its results"
+    (store.outputs / "etcd").mkdir(parents=True)
+    path = store.files / cookbook.catalogue.file("etcd", "amd64").path
+    path.parent.mkdir(parents=True)
+    path.write_text("archive")
+    assert cookbook.done(recipe, store)
+    assert not book({"etcd": "9.9.9"}).done(recipe, store), "results of another version"
+
+
+def test_missing_context_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match="nowhere"):
+        recipes.tree_fingerprint(recipes.REPOSITORY / "images" / "nowhere")
