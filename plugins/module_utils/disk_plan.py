@@ -1,0 +1,202 @@
+"""Decides what must be done to data disks; does nothing itself, so that every decision can be tested without a disk.
+
+A disk carries up to three layers: LUKS (`encrypt`), a member of a volume group (several disks), a file system. Each layer
+is recognised by the label or the group name that it was given here, and a recognised one is never made again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+FILESYSTEMS = ("xfs", "ext4")
+
+
+class Refused(Exception):
+    """What was found does not allow to go on; the text says what was found, what was wanted and what to do."""
+
+
+@dataclass
+class Disk:
+    """What a block device is and carries. Sizes in bytes; an absent device has `exists` false and nothing else."""
+
+    device: str
+    wipe: bool = False
+    encrypt: bool = False
+    exists: bool = True
+    size: int = 0
+    signatures: list = field(default_factory=list)  # [{type, label, uuid}]
+    partitions: list = field(default_factory=list)
+    holders: list = field(default_factory=list)
+    mounted: str = ""
+    has_data: bool = False
+    volume_group: str = ""
+
+    def only(self, kind):
+        """The signature when it is the only one and of this type, else None."""
+        return self.signatures[0] if len(self.signatures) == 1 and self.signatures[0]["type"] == kind else None
+
+
+@dataclass
+class Wanted:
+    """The volume of one host as its inventory describes it."""
+
+    path: str
+    label: str
+    filesystem: str
+    options: tuple
+    joined: bool = False
+
+
+def lacking(disks, kernel, has):
+    """Refuse what this kernel cannot do.
+
+    :param has: set of names out of `dm_mod` and `dm_crypt`.
+    """
+    every, encrypted = [disk.device for disk in disks], [disk.device for disk in disks if disk.encrypt]
+    for needed, module, means in (
+        (every if len(every) > 1 else [], "dm_mod", "several disks are joined by LVM"),
+        (encrypted, "dm_crypt", "`encrypt: true` means LUKS"),
+    ):
+        if needed and module not in has:
+            raise Refused(
+                f"data_disks_devices: found {', '.join(needed)} on the kernel {kernel}, which has no {module}: {means}; "
+                f"wanted {'one disk' if module == 'dm_mod' else '`encrypt: false`'}, or a kernel with {module}"
+            )
+
+
+def state(disk, wanted):
+    """`ours` (keep), `blank` (make), or `wipe` (erase what is on it, then make).
+
+    :raises Refused: when the disk is missing, in use, or carries something that the inventory does not allow to erase.
+    """
+    if not disk.exists:
+        raise Refused(f"data_disks_devices: found no disk {disk.device}, wanted a block device")
+    if _is_ours(disk, wanted):
+        return "ours"
+    if use := disk.mounted or ", ".join(disk.holders):
+        raise Refused(f"data_disks_devices: found {disk.device} in use ({use}), wanted a disk that nothing uses")
+    found = [_describe(signature) for signature in disk.signatures] + [f"partition {name}" for name in disk.partitions]
+    if disk.has_data and not found:
+        found = ["data without a known signature"]
+    if found and not disk.wipe:
+        raise Refused(
+            f"data_disks_devices: found {' and '.join(found)} on {disk.device}, wanted a blank disk; "
+            f"if nothing on it is needed, write {{device: {disk.device}, wipe: true}} in the inventory"
+        )
+    return "wipe" if found else "blank"
+
+
+def fresh(disk, wanted):
+    """True when nothing has been made yet inside a layer of ours: an opened LUKS disk or a logical volume.
+
+    Whatever bytes lie there are left-overs; a signature is not.
+
+    :raises Refused: for a signature that is not ours.
+    """
+    if _is_ours(disk, wanted):
+        return False
+    if disk.signatures:
+        found = " and ".join(_describe(signature) for signature in disk.signatures)
+        raise Refused(f"data_disks_devices: found {found} inside {disk.device}, wanted our own data or nothing")
+    return True
+
+
+def _is_ours(disk, wanted):
+    if disk.encrypt:
+        found = disk.only("crypto_LUKS")
+        return bool(found) and found["label"] == wanted.label
+    if wanted.joined:
+        return bool(disk.only("LVM2_member")) and disk.volume_group == wanted.label
+    return _is_our_filesystem(disk, wanted)
+
+
+def _is_our_filesystem(disk, wanted):
+    ours = [s for s in disk.signatures if s["type"] in FILESYSTEMS and s["label"] == wanted.label]
+    if ours and ours[0]["type"] != wanted.filesystem:
+        raise Refused(
+            f"data_disks_filesystem: found {ours[0]['type']} with our data on {disk.device}, wanted "
+            f"{wanted.filesystem}; a file system is not converted: keep the setting or move the data away first"
+        )
+    return bool(ours)
+
+
+def _describe(signature):
+    return " ".join(filter(None, (signature["type"], signature["label"] and f"labelled {signature['label']}")))
+
+
+def wiping(disk):
+    """Commands that take every signature off a disk and its partitions."""
+    commands = [["wipefs", "--all", "--force", f"/dev/{name}"] for name in disk.partitions]
+    commands.append(["wipefs", "--all", "--force", disk.device])
+    return commands + ([["blockdev", "--rereadpt", disk.device]] if disk.partitions else [])
+
+
+def encrypting(device, wanted, key_file):
+    """Command that lays LUKS2 over a blank disk."""
+    return [["cryptsetup", "luksFormat", "--batch-mode", "--type=luks2", f"--label={wanted.label}", device, key_file]]
+
+
+def opening(device, uuid, key_file):
+    """Command that opens a LUKS disk under the name that crypttab gives it."""
+    return [["cryptsetup", "open", f"--key-file={key_file}", device, mapping(uuid)]]
+
+
+def mapping(uuid):
+    """Name of an opened LUKS disk below /dev/mapper."""
+    return f"luks-{uuid}"
+
+
+def joining(disks, wanted):
+    """Commands that make one logical volume of all disks, or grow it by those that are new.
+
+    :returns: (commands, whether the volume was there before)
+    """
+    name, volume = wanted.label, f"/dev/{wanted.label}/data"
+    new = [disk.device for disk in disks if disk.volume_group != name]
+    if not new:
+        return [], True
+    made = [["pvcreate", "--yes", *new]]
+    if len(new) < len(disks):
+        return [*made, ["vgextend", name, *new], ["lvextend", "--extents=+100%FREE", volume]], True
+    create = ["lvcreate", "--yes", "--wipesignatures=y", "--extents=100%FREE", "--name=data", name]
+    return [*made, ["vgcreate", name, *new], create], False
+
+
+def formatting(device, wanted):
+    """Command that makes the file system on a blank device."""
+    return [[f"mkfs.{wanted.filesystem}", "-L", wanted.label, device]]
+
+
+def growing(wanted, device):
+    """Command that lets the mounted file system fill its grown volume."""
+    return [["xfs_growfs", wanted.path]] if wanted.filesystem == "xfs" else [["resize2fs", device]]
+
+
+def crypttab(text, uuid, key_file):
+    """/etc/crypttab with the line of a disk of ours; the lines of others stay as they are."""
+    line = f"{mapping(uuid)} UUID={uuid} {key_file} luks,nofail"
+    kept = [entry for entry in text.splitlines() if entry.split()[:1] != [mapping(uuid)]]
+    return text if line in text.splitlines() else "\n".join([*kept, line]) + "\n"
+
+
+def mount_unit(uuid, wanted):
+    """The systemd unit that mounts the volume at every boot; a dead disk does not keep the node from booting."""
+    return f"""\
+# Made by Ansible (role data_disks).
+[Unit]
+Description=Data of {wanted.label}
+
+[Mount]
+What=/dev/disk/by-uuid/{uuid}
+Where={wanted.path}
+Type={wanted.filesystem}
+Options={",".join(wanted.options)}
+
+[Install]
+WantedBy=local-fs.target
+"""
+
+
+def kubelet_dropin(wanted):
+    """Keeps a kubelet from starting on a node whose data is not mounted: it would write to the root disk instead."""
+    return f"# Made by Ansible (role data_disks).\n[Unit]\nRequiresMountsFor={wanted.path}\n"
