@@ -52,21 +52,21 @@ class LookupModule(LookupBase):
             AnsibleLookupError: a name is not in the table, or its namespace is not in platform_namespaces.
         """
         self.set_options(var_options=variables, direct=kwargs)
-        return [self._service(name) for name in terms]
+        # An option from a variable comes as it is written.
+        options = [self._templar.template(self.get_option(name)) for name in ("services", "namespaces", "cluster_domain")]
+        return [self._service(name, *options) for name in terms]
 
-    def _service(self, name):
-        table, namespaces = self.get_option("services"), self.get_option("namespaces")
+    @staticmethod
+    def _service(name, table, namespaces, domain):
         if name not in table:
             raise AnsibleLookupError(f"service: found no {name!r} in services; wanted one of {sorted(table)}.")
         entry = table[name]
         if entry["namespace"] not in namespaces:
             wanted = ", ".join(sorted(namespaces))
-            raise AnsibleLookupError(
-                f"services.{name}.namespace: found {entry['namespace']!r}; wanted one of {wanted}."
-            )
+            raise AnsibleLookupError(f"services.{name}.namespace: found {entry['namespace']!r}; wanted one of {wanted}.")
 
         namespace = namespaces[entry["namespace"]]
-        host = f"{name}.{namespace}.svc.{self.get_option('cluster_domain')}"
+        host = f"{name}.{namespace}.svc.{domain}"
         names = [name, f"{name}.{namespace}", f"{name}.{namespace}.svc", host]
         if entry.get("headless"):
             names += [f"*.{each}" for each in names]

@@ -61,7 +61,8 @@ class LookupModule(LookupBase):
             SecretStoreError: the file cannot be opened.
         """
         self.set_options(var_options=variables, direct=kwargs)
-        path, table = self.get_option("path"), self.get_option("site_secrets")
+        path = self._templar.template(self.get_option("path"))  # an option from a variable comes as it is written
+        table = self.get_option("site_secrets")
         entries = self._entries(path)
         checking = (variables or {}).get("ansible_check_mode", False)
         return [self._value(name, table, entries, path, checking) for name in terms]

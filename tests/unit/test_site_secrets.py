@@ -224,7 +224,8 @@ PLAYBOOK = """
 - hosts: localhost
   gather_facts: false
   vars:
-    site_secrets_file: {file}
+    state: {state}
+    site_secrets_file: "{{{{ state }}}}/secrets.yml"
     site_secrets: {table}
   tasks:
     - name: Make
@@ -245,7 +246,7 @@ def play(tmp_path):
     playbook = tmp_path / "play.yml"
 
     def run(*arguments, table=WANTED, **environment):
-        text = PLAYBOOK.format(file=state / "secrets.yml", table=json.dumps(table), out=out)
+        text = PLAYBOOK.format(state=state, table=json.dumps(table), out=out)
         playbook.write_text(text)
         environment = (
             os.environ
