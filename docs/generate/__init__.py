@@ -1,0 +1,1 @@
+"""Reference documentation, written from what the code itself says. Run it with ``make docs``."""

@@ -1,0 +1,68 @@
+"""Generated documentation is current, and says what the code says."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+sys.path.insert(0, str(REPOSITORY))
+
+from docs.generate.markdown import code, heading_comment, prose, table  # noqa: E402
+from docs.generate.roles import readme  # noqa: E402
+
+
+def test_generated_files_are_current():
+    check = subprocess.run([sys.executable, "-m", "docs.generate", "--check"], cwd=REPOSITORY, capture_output=True, text=True)
+    assert check.returncode == 0, check.stderr
+
+
+@pytest.mark.parametrize(
+    ("ansible", "markdown"),
+    [
+        ("Give C(yes) or V(no).", "Give `yes` or `no`."),
+        ("See M(site_secrets), B(now).", "See `site_secrets`, **now**."),
+        ("Its settings (C(postgresql.conf)).", "Its settings (`postgresql.conf`)."),
+        ("From C(lookup('site_secret', 'x')).", "From `lookup('site_secret', 'x')`."),
+        ("L(text,https://a.example/)", "[text](https://a.example/)"),
+        ("The O of a certificate (CN) is kept.", "The O of a certificate (CN) is kept."),
+    ],
+)
+def test_ansible_markup_becomes_markdown(ansible, markdown):
+    assert prose(ansible) == markdown
+
+
+def test_a_table_escapes_what_would_end_a_cell():
+    assert table(("a", "b"), [("x|y", "two\nlines")]).splitlines()[-1] == "| x\\|y | two lines |"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(None, ""), ("", '`""`'), (False, "`false`"), ({"a": 1}, '`{"a": 1}`'), ("{{ x\n }}", "`{{ x }}`")]
+)
+def test_values_are_shown_as_in_yaml(value, shown):
+    assert code(value) == shown
+
+
+def test_a_heading_comment_keeps_its_commands_apart(tmp_path):
+    playbook = tmp_path / "x.yml"
+    playbook.write_text("---\n# Does a thing,\n# in two lines:\n#   ansible-playbook x.yml\n- hosts: all\n")
+    assert heading_comment(playbook) == "Does a thing, in two lines:\n\n```bash\nansible-playbook x.yml\n```"
+
+
+def test_a_role_readme_shows_defaults_choices_and_suboptions(tmp_path):
+    defaults = tmp_path / "roles/demo/defaults/main.yml"
+    defaults.parent.mkdir(parents=True)
+    defaults.write_text("demo_mode: fast\n")
+    options = {
+        "demo_mode": {"type": "str", "choices": ["fast", "slow"], "description": "How."},
+        "demo_disks": {"type": "list", "elements": "dict", "required": True, "options": {"path": {"type": "path", "required": True}}},
+    }
+    spec = {"argument_specs": {"main": {"short_description": "Demo", "options": options}}}
+
+    text = readme(tmp_path, "demo", spec, ["site.yml"])
+
+    assert "| `demo_mode` | str | `fast` | How. One of `fast`, `slow`. |" in text
+    assert "| `demo_disks` | list of dict | **required** |  |" in text
+    assert "| `demo_disks[].path` | path | **required** |  |" in text
+    assert "Used in: `site.yml`." in text
