@@ -59,7 +59,10 @@ def remove_tree(folder: Path) -> None:
     mounts = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
     for mount in sorted((path for path in mounts if Path(path).is_relative_to(folder)), reverse=True):
         process.output(["umount", "--lazy", mount])
-    shutil.rmtree(folder, ignore_errors=True)
+    if folder.is_dir():
+        shutil.rmtree(folder, ignore_errors=True)
+    else:
+        folder.unlink(missing_ok=True)
 
 
 def go_environment(store: Store, module_cache: Path) -> dict[str, str]:

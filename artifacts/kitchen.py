@@ -15,6 +15,7 @@ from artifacts.registry import Registry
 from artifacts.store import ArtifactError, Store, write_atomically
 
 PEAK_GIB = 15  # the most that building everything has at once, measured
+MODULE_CACHE = "modules"
 FLOOR_GIB = 3  # below this a run stops, before other programs suffer
 
 
@@ -68,15 +69,18 @@ def open_kitchen(store: Store, arch: str, kinds: set[str]) -> Iterator[Kitchen]:
     Raises ArtifactError where a tool or the space is missing.
     """
     with store.exclusive():
-        host.remove_tree(store.work)  # of a run that was killed
+        if store.work.is_dir():  # of a run that was killed; the modules it fetched are as good as new
+            for leftover in store.work.iterdir():
+                if leftover.name != MODULE_CACHE:
+                    host.remove_tree(leftover)
         if (free := store.free_gib()) < PEAK_GIB:
             raise ArtifactError(
                 f"{store.root} has {free:.1f} GiB free, a build needs up to {PEAK_GIB}; make room, or set "
                 "VOICEHELPER_LAB_STORE to a folder on a larger disk"
             )
-        store.work.mkdir(parents=True)
+        store.work.mkdir(parents=True, exist_ok=True)
         host.install_packages(kinds, log=store.logs / "packages.log")
-        go_environment = host.go_environment(store, store.work / "modules") if "go" in kinds else {}
+        go_environment = host.go_environment(store, store.work / MODULE_CACHE) if "go" in kinds else {}
         stop_watching = _watch_disk(store)
         try:
             with contextlib.ExitStack() as stack:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import nullcontext
@@ -68,6 +69,7 @@ def build(book: Cookbook, store: Store, recipes: list[Recipe], *, jobs: int, con
     todo = [recipe for recipe in recipes if not book.done(recipe, store)]
     if not todo:
         return []
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a plain kill cleans up as Ctrl-C does
     progress = Progress(console, len(todo), {recipe.name: recipe.seconds for recipe in todo})
     live = Live(progress, console=console, refresh_per_second=2, transient=True)
     with (
@@ -111,7 +113,8 @@ def _run_all(todo: list[Recipe], book: Cookbook, kitchen: Kitchen, progress: Pro
                     else:
                         progress.end(recipe)
         except BaseException:
-            process.stop_all("interrupted; run the same command again to go on")
+            process.stop_all("interrupted")
+            progress.console.print("stopping; what is done stays, and the same command goes on from there")
             raise
     return failures
 
