@@ -1,0 +1,41 @@
+"""Action of the module cluster_checks: all checks at once, from the controller."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import ansible.module_utils
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+# The controller does not look there by itself.
+ansible.module_utils.__path__.append(str(Path(__file__).parents[1] / "module_utils"))
+from ansible.module_utils.cluster_checks import cluster, network, storage  # noqa: F401  (their checks register themselves)
+from ansible.module_utils.cluster_checks.base import Site, run
+from ansible.module_utils.cluster_checks.playground import Playground
+from ansible.module_utils.kube_api import ApiError
+
+
+class ActionModule(ActionBase):
+    """Gives the findings of the named checks; judging them is left to verify_report."""
+
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+    _requires_connection = False
+
+    def run(self, tmp=None, task_vars=None):
+        """See the documentation of the module."""
+        super().run(tmp, task_vars)
+        fields = [field for field in dataclasses.fields(Site) if field.init]
+        kinds = {"nodes": "dict", "control_plane": "list", "volumes": "list", "patience": "float"}
+        spec = {field.name: {"type": kinds.get(field.name, "str"), "required": True} for field in fields}
+        _, arguments = self.validate_argument_spec(argument_spec={**spec, "checks": {"type": "list", "elements": "str", "required": True}})
+        checks = arguments.pop("checks")
+        try:
+            findings = run(Site(**arguments), checks, Playground, read_only=self._task.check_mode)
+        except KeyError as error:
+            raise AnsibleActionFail(error.args[0]) from error
+        except ApiError as error:
+            raise AnsibleActionFail(f"The cluster could not be checked: {error}") from error
+        return {"changed": False, "findings": [finding.record() for finding in findings]}

@@ -1,0 +1,90 @@
+"""The network as pods and outsiders meet it."""
+
+from __future__ import annotations
+
+import time
+import urllib.request
+from collections.abc import Iterable
+from typing import Any
+
+from ansible.module_utils.cluster_checks.base import POLL_SECONDS, Finding, Site, check
+from ansible.module_utils.cluster_checks.playground import GUARDED, OPEN, Playground, probes
+
+_KUBELET_PORT = 10250
+
+
+def _probed(name: str) -> None:
+    check(name, probing=True)(lambda _site, ground: ground.findings(name))
+
+
+@probes("dns")
+def dns(ground: Playground, _pod: str) -> Iterable[dict[str, Any]]:
+    """The API's name, and a service's in short and in full."""
+    domain = ground.site.cluster_domain
+    service = ground.get("Service", "probe")["spec"]["clusterIP"]
+    for name, address in {
+        f"kubernetes.default.svc.{domain}": "",
+        "probe": service,
+        f"probe.{ground.namespace}.svc.{domain}": service,
+    }.items():
+        yield {"target": name, "kind": "dns", "with": {"name": name, "address": address}}
+
+
+@probes("pod_to_pod")
+def pod_to_pod(ground: Playground, pod: str) -> Iterable[dict[str, Any]]:
+    """Every other probe pod by its address, on whatever node it is."""
+    for name, address in ground.addresses.items():
+        if name != pod:
+            yield {"target": ground.pods[name], "kind": "http", "with": {"url": f"http://{address}:{OPEN}/", "contains": name}}
+
+
+@probes("service")
+def service(ground: Playground, _pod: str) -> Iterable[dict[str, Any]]:
+    """A service by its name."""
+    yield {"target": "http://probe/", "kind": "http", "with": {"url": "http://probe/", "contains": "probe-"}}
+
+
+@probes("network_policy")
+def network_policy(ground: Playground, pod: str) -> Iterable[dict[str, Any]]:
+    """The guarded port answers the admitted pod and is closed to all others."""
+    for name, address in ground.addresses.items():
+        if name == pod:
+            continue
+        if pod == ground.admitted:
+            yield {
+                "target": f"{ground.pods[name]} (admitted)",
+                "kind": "http",
+                "with": {"url": f"http://{address}:{GUARDED}/", "contains": name},
+            }
+        else:
+            yield {"target": f"{ground.pods[name]} (stranger)", "kind": "no_way", "with": {"host": address, "port": GUARDED}}
+
+
+@probes("kubelet_certificate")
+def kubelet_certificate(ground: Playground, pod: str) -> Iterable[dict[str, Any]]:
+    """The kubelets show certificates that the cluster's authority has signed."""
+    if pod == ground.admitted:
+        for name, address in ground.site.nodes.items():
+            order = {"host": address, "port": _KUBELET_PORT, "authority": ground.site.authority}
+            yield {"target": name, "kind": "tls", "with": order}
+
+
+for _name in ("dns", "pod_to_pod", "service", "network_policy", "kubelet_certificate"):
+    _probed(_name)
+
+
+@check("load_balancer", probing=True)
+def load_balancer(site: Site, ground: Playground) -> Iterable[Finding]:
+    """A service's outside address answers this very machine."""
+    error, address = "has no address", ""
+    while time.monotonic() < site.deadline:
+        entries = ground.get("Service", "front")["status"].get("loadBalancer", {}).get("ingress") or [{}]
+        address = entries[0].get("ip", "")
+        if address:
+            try:
+                with urllib.request.urlopen(f"http://{address}/", timeout=2) as answer:
+                    return [Finding("load_balancer", address, True, f"answers {answer.read().decode()}")]
+            except OSError as fault:
+                error = str(fault)
+        time.sleep(POLL_SECONDS)
+    return [Finding("load_balancer", address or "front", False, error)]

@@ -1,0 +1,39 @@
+"""Documentation of the action plugin cluster_checks."""
+
+DOCUMENTATION = r"""
+module: cluster_checks
+short_description: Check a running cluster from outside, as its users meet it
+description:
+  - Runs the named checks at once, on the controller, and gives what they found. It never fails because of a finding.
+  - Checks that need pods make them in one namespace of their own, which is removed whatever happens; in check mode they are left out.
+  - Each waits up to C(patience) for what is still settling.
+options:
+  checks:
+    description: >-
+      Names of checks: C(api), C(nodes), C(pods), C(metrics), C(volumes) only read; C(dns), C(pod_to_pod), C(service), C(network_policy),
+      C(kubelet_certificate), C(load_balancer), C(storage), C(encryption) make pods.
+    type: list
+    elements: str
+    required: true
+  kubeconfig: {description: An administrator's kubeconfig., type: path, required: true}
+  kubectl: {description: The kubectl to use., type: path, required: true}
+  nodes: {description: "The nodes that the cluster must have, name to address.", type: dict, required: true}
+  control_plane: {description: Names of the nodes that serve the API., type: list, elements: str, required: true}
+  api_address: {description: "host:port by which users reach the API.", type: str, required: true}
+  kubernetes_version: {description: "Version that each running kubelet must have, without v.", type: str, required: true}
+  cluster_domain: {description: DNS domain of the cluster., type: str, required: true}
+  image: {description: Image of the probing pods; it has a shell and Python., type: str, required: true}
+  label: {description: Label of the namespaces that checks make., type: str, required: true}
+  storage_class: {description: Storage class whose volumes must keep data., type: str, required: true}
+  volumes: {description: "Static volumes that must be there, with name and system.", type: list, elements: dict, required: true}
+  patience: {description: Seconds that the checks together may wait., type: float, required: true}
+author: VoiceHelper
+"""
+
+RETURN = r"""
+findings:
+  description: One entry each with check, target, result (ok or failed), seconds and detail.
+  type: list
+  elements: dict
+  returned: success
+"""
