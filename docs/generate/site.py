@@ -60,7 +60,7 @@ def secrets(entries: dict[str, dict[str, Any]]) -> str:
     blocks = [
         "The first run makes them and keeps them in `inventories/<site>/credentials/secrets.yml`, encrypted by ansible-vault. "
         "None has a default.",
-        "A secret with consumers is renewed by `ansible-playbook playbooks/rotate-secrets.yml -e confirm=NAME`; its consumers are the roles "
+        "A secret with consumers is renewed by `ansible-playbook playbooks/rotate-secrets.yml -e confirm=NAME`; consumers are the roles "
         "that bring the new value to where it is used. See [how to replace secrets](../how-to/replace-secrets.md).",
         table(("Secret", "Kind", "Signed by", "Consumers"), rows),
     ]
