@@ -17,8 +17,8 @@ from ansible.utils.display import Display
 _PROJECT = Path(__file__).parents[2]
 # The controller does not look there by itself.
 ansible.module_utils.__path__.append(str(_PROJECT / "plugins/module_utils"))
-from ansible.module_utils.kube_api import ApiError, KubeApi, UnknownKind  # noqa: E402
-from ansible.module_utils.kube_status import Hopeless, awaited, describe, explain, pending  # noqa: E402
+from ansible.module_utils.kube_api import ApiError, KubeApi, UnknownKind
+from ansible.module_utils.kube_status import Hopeless, awaited, describe, explain, pending
 
 # What others depend on goes first, what depends on everything goes last; within a stage objects go in together.
 _STAGES = (
@@ -45,7 +45,8 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         arguments, check = self._task.args, self._task.check_mode
         name, timeout = arguments["name"], float(arguments.get("timeout", 300))
-        objects = parse(self._rendered(arguments["template"], task_vars), arguments["template"])
+        source = self._find_needle("templates", arguments["template"])
+        objects = parse(rendered(self._loader, self._templar, source, task_vars), source)
         for item in objects:
             prepare(item, arguments.get("labels") or {})
         if not Path(arguments["kubeconfig"]).is_file():
@@ -69,13 +70,17 @@ class ActionModule(ActionBase):
             result["diff"] = [_diff(*change) for change in changes]
         return result
 
-    def _rendered(self, template, task_vars):
-        source = self._find_needle("templates", template)
-        text = trust_as_template(self._loader.get_text_file_contents(source))
-        search = [str(Path(source).parent), str(_PROJECT / "templates")]
-        templar = self._templar.copy_with_new_env(searchpath=search, available_variables=task_vars)
-        layout = {"trim_blocks": True, "lstrip_blocks": True}
-        return str(templar.template(text, escape_backslashes=False, overrides=layout))
+
+def rendered(loader, templar, source, variables):
+    """Text of a template, which may import the shared macros.
+
+    :param source: absolute path.
+    """
+    text = trust_as_template(loader.get_text_file_contents(str(source)))
+    search = [str(Path(source).parent), str(_PROJECT / "templates")]
+    templar = templar.copy_with_new_env(searchpath=search, available_variables=variables)
+    answer = templar.template(text, escape_backslashes=False, overrides={"trim_blocks": True, "lstrip_blocks": True})
+    return str(answer or "")  # a template that prints nothing is answered with None
 
 
 def parse(text, source):

@@ -1,0 +1,122 @@
+"""Renders every bundle of every site as a run would: inventory, variables, role precedence and lookups are Ansible's own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import yaml
+
+PROJECT = Path(__file__).parents[2]
+os.environ.setdefault("ANSIBLE_CONFIG", str(PROJECT / "ansible.cfg"))
+
+from ansible.cli import CLI  # noqa: E402 - reads its configuration when it is imported
+from ansible.inventory.manager import InventoryManager  # noqa: E402
+from ansible.parsing.dataloader import DataLoader  # noqa: E402
+from ansible.playbook.play import Play  # noqa: E402
+from ansible.plugins.loader import action_loader, init_plugin_loader  # noqa: E402
+from ansible.template import Templar, trust_as_template  # noqa: E402
+from ansible.vars.hostvars import HostVars  # noqa: E402
+from ansible.vars.manager import VariableManager  # noqa: E402
+
+SITES = sorted(path.parent.name for path in PROJECT.glob("inventories/*/hosts.yml"))
+_INCLUDES = ("ansible.builtin.include_role", "ansible.builtin.import_role")
+
+init_plugin_loader([])
+_k8s_bundle = sys.modules[action_loader.get("k8s_bundle", class_only=True).__module__]
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """One use of the role `bundle`: where its template is and what its caller sets."""
+
+    role: str
+    name: str
+    template: Path
+    variables: dict = field(hash=False)
+
+    def __str__(self):
+        return self.name
+
+
+def _uses(tasks):
+    """Every task below `tasks`, blocks opened, that applies a bundle."""
+    for task in tasks or []:
+        for part in ("block", "rescue", "always"):
+            yield from _uses(task.get(part))
+        if any((task.get(key) or {}).get("name") == "bundle" for key in _INCLUDES):
+            yield task
+
+
+def _bundles():
+    for path in sorted(PROJECT.glob("roles/*/tasks/*.yml")):
+        role = path.parents[1].name
+        for task in _uses(yaml.safe_load(path.read_text())):
+            variables = task["vars"]
+            template = path.parents[1] / "templates" / variables.get("bundle_template", "bundle.yml.j2")
+            yield Bundle(role, variables["bundle_name"], template, variables)
+
+
+BUNDLES = list(_bundles())
+
+
+def controller(state):
+    """A loader that reads and decrypts as a run of `playbooks/` does; secrets are made in `state`, as the first run does."""
+    command = ["ansible", "controller", "-i", "inventories/minimal", "-m", "include_role", "-a", "name=site_secrets"]
+    subprocess.run([*command, "-e", f"platform_state_dir={state}"], cwd=PROJECT, check=True, capture_output=True)
+    loader = DataLoader()
+    loader.set_basedir(str(PROJECT / "playbooks"))
+    password = f"default@{PROJECT / 'plugins/vault_password.py'}"
+    loader.set_vault_secrets(CLI.setup_vault_secrets(loader, [password], auto_prompt=False))
+    return loader
+
+
+class Site:
+    """An inventory with all that Ansible knows about it, seen from the controller.
+
+    :param state: directory that stands in for the site's own state directory.
+    """
+
+    def __init__(self, name, loader, state):
+        self.name, self._loader = name, loader
+        self._inventory = InventoryManager(self._loader, [str(PROJECT / "inventories" / name)])
+        self._manager = VariableManager(self._loader, self._inventory)
+        # A lab's store may be empty here; images are named alike wherever they come from.
+        self._manager._extra_vars = {"platform_state_dir": str(state), "artifacts_source": "upstream"}
+        HostVars(self._inventory, self._manager, self._loader)
+        self._documents = {}
+
+    def __str__(self):
+        return self.name
+
+    def variables(self, role):
+        """What a task of `role` sees on the controller."""
+        play = Play.load({"hosts": "controller", "roles": [role]}, variable_manager=self._manager, loader=self._loader)
+        task = next(task for block in play.roles[0].compile(play) for task in block.block if task._role)
+        host = self._inventory.get_host("localhost")
+        return self._manager.get_vars(play=play, host=host, task=task)
+
+    def value(self, expression, role="bundle"):
+        """The value of a template expression, such as `{{ sizing.postgresql }}`."""
+        return Templar(loader=self._loader, variables=self.variables(role)).template(trust_as_template(expression))
+
+    def documents(self, bundle):
+        """The objects of a bundle, as they would be sent to the API server."""
+        if bundle not in self._documents:
+            variables = {**self.variables(bundle.role), **bundle.variables}
+            templar = Templar(loader=self._loader, variables=variables)
+            text = _k8s_bundle.rendered(self._loader, templar, bundle.template, variables)
+            objects = _k8s_bundle.parse(text, bundle.template)
+            for item in objects:
+                _k8s_bundle.prepare(item, {})
+            self._documents[bundle] = objects
+        return self._documents[bundle]
+
+    @cached_property
+    def objects(self):
+        """All objects of the site."""
+        return [item for bundle in BUNDLES for item in self.documents(bundle)]

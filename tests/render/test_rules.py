@@ -1,0 +1,197 @@
+"""What no schema says: objects of a site must fit one another, and keep to the rules that every workload follows."""
+
+from __future__ import annotations
+
+import base64
+from collections import Counter
+
+import pytest
+import yaml
+
+WORKLOADS = {"Deployment", "StatefulSet", "DaemonSet", "Job"}
+CLUSTER_OBJECTS = {"kube-root-ca.crt"}  # in every namespace
+CLUSTER_NAMESPACES = {"kube-system", "default", "kube-public", "kube-node-lease"}
+# Pods of the machinery below the platform, with rights that Pod Security `restricted` has no room for.
+MACHINERY = {"kube-system", "local-path-storage"}
+
+
+@pytest.fixture(scope="session")
+def objects(site):
+    return site.objects
+
+
+@pytest.fixture(scope="session")
+def workloads(objects):
+    """Every object that makes pods, by `kind/name`."""
+    return {label(item): item for item in objects if item["kind"] in WORKLOADS}
+
+
+def label(item):
+    return f"{item['kind']}/{item['metadata']['name']}"
+
+
+def of_kind(objects, kind):
+    return [item for item in objects if item["kind"] == kind]
+
+
+def namespace(item):
+    return item["metadata"].get("namespace", "")
+
+
+def pod(item):
+    return item["spec"]["template"]["spec"]
+
+
+def containers(item):
+    return pod(item).get("initContainers", []) + pod(item)["containers"]
+
+
+def quantity(text):
+    units = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
+    return float(text[:-2]) * units[text[-2:]] if text[-2:] in units else float(text)
+
+
+def selects(selector, labels):
+    return all(labels.get(key) == value for key, value in selector.items())
+
+
+def test_no_object_belongs_to_two_bundles(objects):
+    counted = Counter((item["apiVersion"], label(item), namespace(item)) for item in objects)
+    assert not {name: count for name, count in counted.items() if count > 1}
+
+
+def test_namespaces_exist(objects):
+    known = {item["metadata"]["name"] for item in of_kind(objects, "Namespace")} | CLUSTER_NAMESPACES
+    assert not [label(item) for item in objects if namespace(item) and namespace(item) not in known]
+
+
+def test_every_namespace_carries_its_name(objects):
+    assert not [item for item in of_kind(objects, "Namespace") if item["metadata"]["labels"].get("name") != item["metadata"]["name"]]
+
+
+def test_services_find_pods(objects, workloads):
+    """By the application's name; other labels may be given to running pods, as to the leader of a database."""
+    for service in of_kind(objects, "Service"):
+        name = service["spec"].get("selector", {}).get("app.kubernetes.io/name")
+        templates = [w["spec"]["template"]["metadata"]["labels"] for w in workloads.values() if namespace(w) == namespace(service)]
+        assert not name or any(found.get("app.kubernetes.io/name") == name for found in templates), label(service)
+
+
+def test_selectors_match_their_own_template(workloads):
+    for name, item in workloads.items():
+        wanted = item["spec"].get("selector", {}).get("matchLabels", {})
+        assert selects(wanted, item["spec"]["template"]["metadata"]["labels"]), name
+
+
+def test_what_pods_refer_to_exists(objects, workloads):
+    there = {(item["kind"], namespace(item), item["metadata"]["name"]) for item in objects}
+    missing = []
+    for name, item in workloads.items():
+        wanted = {("ServiceAccount", pod(item).get("serviceAccountName", "default"))}
+        for volume in pod(item).get("volumes", []):
+            sources = [volume, *volume.get("projected", {}).get("sources", [])]
+            wanted |= {("ConfigMap", s["configMap"]["name"]) for s in sources if "configMap" in s and not s["configMap"].get("optional")}
+            wanted |= {("Secret", s["secret"].get("secretName") or s["secret"]["name"]) for s in sources if "secret" in s}
+        for entry in (entry for c in containers(item) for entry in c.get("env", []) + c.get("envFrom", [])):
+            source = entry.get("valueFrom", entry)
+            wanted |= {("Secret", source[key]["name"]) for key in ("secretKeyRef", "secretRef") if key in source}
+            wanted |= {("ConfigMap", source[key]["name"]) for key in ("configMapKeyRef", "configMapRef") if key in source}
+        wanted -= {("ServiceAccount", "default"), *(("ConfigMap", given) for given in CLUSTER_OBJECTS)}
+        missing += [(name, kind, other) for kind, other in wanted if (kind, namespace(item), other) not in there]
+    assert not missing
+
+
+def test_no_secret_lies_outside_a_secret(objects):
+    values = {base64.b64decode(value) for item in of_kind(objects, "Secret") for value in item.get("data", {}).values()}
+    secrets = {value.decode() for value in values if len(value) > 12 and b"-----BEGIN CERTIFICATE" not in value}
+    for item in objects:
+        if item["kind"] != "Secret":
+            text = yaml.safe_dump(item)
+            assert not [1 for secret in secrets if secret in text], label(item)
+
+
+def test_every_container_states_what_it_takes(workloads):
+    for name, item in workloads.items():
+        for container in containers(item):
+            resources = container.get("resources", {})
+            where = f"{name} {container['name']}"
+            assert {"cpu", "memory"} <= set(resources.get("requests", {})), where
+            assert "memory" in resources.get("limits", {}), where
+
+
+def test_images_have_a_version(workloads):
+    for name, item in workloads.items():
+        for container in containers(item):
+            tag = container["image"].split("@")[0].rpartition("/")[2].partition(":")[2]
+            assert tag not in ("", "latest"), f"{name} {container['image']}"
+
+
+def test_pods_run_with_the_least_rights(workloads):
+    for name, item in workloads.items():
+        if namespace(item) in MACHINERY:
+            continue
+        whole = pod(item).get("securityContext", {})
+        assert whole.get("seccompProfile", {}).get("type") == "RuntimeDefault", name
+        for container in containers(item):
+            own = {**whole, **container.get("securityContext", {})}
+            assert own.get("runAsNonRoot") is True and own.get("runAsUser", 1) != 0, f"{name} {container['name']}"
+            assert own.get("allowPrivilegeEscalation") is False, f"{name} {container['name']}"
+            assert own.get("readOnlyRootFilesystem") is True, f"{name} {container['name']}"
+            assert "ALL" in own.get("capabilities", {}).get("drop", []), f"{name} {container['name']}"
+
+
+def test_platform_pods_are_reachable_only_as_a_policy_says(objects, workloads):
+    policies = of_kind(objects, "NetworkPolicy")
+    for name, item in workloads.items():
+        labels = item["spec"]["template"]["metadata"]["labels"]
+        covering = [
+            p for p in policies if namespace(p) == namespace(item) and selects(p["spec"]["podSelector"].get("matchLabels", {}), labels)
+        ]
+        assert namespace(item) == "kube-system" or covering, name
+
+
+def test_long_running_pods_are_probed(workloads):
+    for name, item in workloads.items():
+        if item["kind"] != "Job" and namespace(item) not in MACHINERY:
+            assert all({"readinessProbe", "livenessProbe"} & set(container) for container in pod(item)["containers"]), name
+
+
+def test_several_copies_are_spread_and_never_leave_together(objects, workloads):
+    budgets = of_kind(objects, "PodDisruptionBudget")
+    for name, item in workloads.items():
+        if item["kind"] not in ("Deployment", "StatefulSet") or item["spec"].get("replicas", 1) < 2:
+            continue
+        labels = item["spec"]["template"]["metadata"]["labels"]
+        assert "podAntiAffinity" in pod(item).get("affinity", {}) or pod(item).get("topologySpreadConstraints"), name
+        assert [b for b in budgets if namespace(b) == namespace(item) and selects(b["spec"]["selector"]["matchLabels"], labels)], name
+
+
+def test_every_member_finds_a_static_volume_on_any_node(site, objects, workloads):
+    """A claim with a selector is served by no provisioner: a volume too small or missing would leave a pod pending for ever."""
+    volumes = of_kind(objects, "PersistentVolume")
+    nodes = set(site.value("{{ platform_workload_nodes }}"))
+    for name, item in workloads.items():
+        for claim in item["spec"].get("volumeClaimTemplates", []):
+            wanted = claim["spec"].get("selector", {}).get("matchLabels")
+            if not wanted:
+                continue
+            least = quantity(claim["spec"]["resources"]["requests"]["storage"])
+            fitting = [
+                v for v in volumes if selects(wanted, v["metadata"]["labels"]) and quantity(v["spec"]["capacity"]["storage"]) >= least
+            ]
+            where = [v["spec"]["nodeAffinity"]["required"]["nodeSelectorTerms"][0]["matchExpressions"][0]["values"][0] for v in fitting]
+            assert set(where) == nodes, f"{name} {claim['metadata']['name']}: {where}"
+            assert len(fitting) >= item["spec"]["replicas"], name
+
+
+def test_static_volumes_share_no_directory(objects):
+    places = [
+        (v["spec"]["local"]["path"], str(v["spec"]["nodeAffinity"])) for v in of_kind(objects, "PersistentVolume") if "local" in v["spec"]
+    ]
+    assert len(places) == len(set(places)) > 0
+    assert all(v["spec"]["persistentVolumeReclaimPolicy"] == "Retain" for v in of_kind(objects, "PersistentVolume"))
+
+
+def test_exactly_one_class_is_the_default(objects):
+    marks = [c["metadata"]["annotations"]["storageclass.kubernetes.io/is-default-class"] for c in of_kind(objects, "StorageClass")]
+    assert marks.count("true") == 1
