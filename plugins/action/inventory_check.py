@@ -13,8 +13,8 @@ from ansible.plugins.action import ActionBase
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
 
-from validators.findings import Finding, headline, report  # noqa: E402
-from validators.inventory import Site, validate  # noqa: E402
+from validators.findings import Finding, headline, report
+from validators.inventory import Site, validate
 
 ADVICE = "No machine was contacted: correct the inventory and run again."
 

@@ -34,6 +34,7 @@ author: VoiceHelper
 
 RETURN = r"""
 hostname: {description: The current host name., type: str, returned: always}
+hosts_file: {description: What /etc/hosts says., type: str, returned: always}
 packages: {description: Installed packages., type: list, returned: always}
 ready_units: {description: Services and timers that run now and start at boot., type: list, returned: always}
 kubernetes: {description: Whether the node has joined and which versions it has., type: dict, returned: always}
@@ -42,6 +43,7 @@ kubernetes: {description: Whether the node has joined and which versions it has.
 import os
 import platform
 import time
+from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.probe import hardware, network, software
@@ -60,6 +62,7 @@ def look(params: dict) -> dict:
     return {
         "clock_offset": round(time.time() - params["sent_at"], 2),
         "hostname": platform.node(),
+        "hosts_file": Path("/etc/hosts").read_text(),
         "machine_id": software.machine_id(),
         "distribution": software.distribution(),
         "architecture": platform.machine(),

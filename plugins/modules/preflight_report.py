@@ -17,7 +17,7 @@ options:
     type: dict
     required: true
   tolerate:
-    description: Rules whose findings are warnings, for hosts that do not set preflight_tolerate themselves.
+    description: Rules that are accepted as they are, for hosts that do not set preflight_tolerate themselves.
     type: list
     elements: str
     default: []
