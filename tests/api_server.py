@@ -77,7 +77,7 @@ def program(name: str) -> str:
     """
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     store = Path(os.environ.get("VOICEHELPER_LAB_STORE") or cache / "voicehelper-lab")
-    built = sorted((store / "outputs").glob(f"**/{name}"))
+    built = sorted((store / "outputs").glob(f"*/{name}"))
     if found := (str(built[0]) if built else shutil.which(name)):
         return found
     raise FileNotFoundError(f"{name}: not below {store}/outputs and not in PATH; `artifacts build` makes it")

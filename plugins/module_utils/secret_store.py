@@ -179,7 +179,7 @@ def rotate(step: str, names: list[str], specifications: dict[str, Specification]
             entry |= {"value": make(specifications[name], entries), "previous": entry["value"]}
             if entry["kind"] == "ca":
                 entry["value"]["ca"] = bundle(entry)
-        elif step == "adopt" and "previous" in entry:
+        elif step == "adopt" and entry["kind"] == "ca" and "previous" in entry:
             entry["adopted"] = True
         elif step == "retire":
             entry.pop("previous", None)

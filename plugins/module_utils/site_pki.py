@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 CA_DAYS = 3650
-CERTIFICATE_DAYS = 365
+CERTIFICATE_DAYS = 1095
 RENEW_BEFORE_DAYS = 30
 
 
