@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import base64
-import sys
 from pathlib import Path
 
 import ansible.module_utils
 import pytest
 
-PLUGINS = Path(__file__).parents[2] / "plugins"
-ansible.module_utils.__path__.append(str(PLUGINS / "module_utils"))
-sys.path.append(str(PLUGINS / "modules"))
+ansible.module_utils.__path__.append(str(Path(__file__).parents[2] / "plugins/module_utils"))
+from ansible.module_utils.postgresql_server import database_statements, statements, user_statements  # noqa: E402
 from ansible.module_utils.scram import matches, verifier  # noqa: E402
-from postgresql_objects import database_statements, statements, user_statements  # noqa: E402
 
 USER = {"name": "voicehelper", "password": "secret", "member_of": [], "connection_limit": None, "create": True}
 

@@ -1,0 +1,59 @@
+"""Action of the module postgresql_objects: it speaks to the leader's pod from the controller."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import ansible.module_utils
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+# The controller does not look there by itself.
+ansible.module_utils.__path__.append(str(Path(__file__).parents[1] / "module_utils"))
+from ansible.module_utils.kube_api import ApiError
+from ansible.module_utils.postgresql_server import Server, ServerError, statements
+
+_USER = {
+    "name": {"type": "str", "required": True},
+    "password": {"type": "str", "required": True, "no_log": True},
+    "member_of": {"type": "list", "elements": "str", "default": []},
+    "connection_limit": {"type": "int"},
+    "create": {"type": "bool", "default": True},
+}
+_DATABASE = {"name": {"type": "str", "required": True}, "owner": {"type": "str", "required": True}}
+
+
+class ActionModule(ActionBase):
+    """Compares what is declared with what the server has and, outside check mode, applies the difference."""
+
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+    _requires_connection = False
+
+    def run(self, tmp=None, task_vars=None):
+        """See the documentation of the module."""
+        super().run(tmp, task_vars)
+        _, arguments = self.validate_argument_spec(
+            argument_spec={
+                "kubeconfig": {"type": "path", "required": True},
+                "kubectl": {"type": "path", "required": True},
+                "namespace": {"type": "str", "required": True},
+                "selector": {"type": "dict", "required": True},
+                "container": {"type": "str", "required": True},
+                "wait": {"type": "int", "default": 0},
+                "users": {"type": "list", "elements": "dict", "default": [], "options": _USER},
+                "databases": {"type": "list", "elements": "dict", "default": [], "options": _DATABASE},
+            }
+        )
+        users, databases, wait = (arguments.pop(name) for name in ("users", "databases", "wait"))
+        try:
+            server = Server(**arguments)
+            if not server.find_leader(wait):
+                return {"changed": False, "present": False, "actions": []}
+            todo = statements(users, databases, server.state())
+            if todo and not self._task.check_mode:
+                server.psql([sql for _, sql in todo])
+        except (ApiError, ServerError, subprocess.TimeoutExpired) as error:
+            raise AnsibleActionFail(f"PostgreSQL in {arguments['namespace']}: {error}") from error
+        return {"changed": bool(todo), "present": True, "actions": [action for action, _ in todo]}

@@ -1,0 +1,91 @@
+"""Scripts that run in short-lived pods, and what they found."""
+
+from __future__ import annotations
+
+import secrets
+import time
+
+from ansible.module_utils.kube_api import KubeApi
+from ansible.module_utils.kube_status import explain
+
+_PRELUDE = r"""
+report() { printf '%s\t%s\t%s\n' "$1" "$2" "$(printf %s "$3" | tr '\n\t' '  ')"; }
+works() { what=$1; shift; if found=$("$@" 2>&1); then report ok "$what" "$found"; else report failed "$what" "$found"; fi; }
+refused() {
+  what=$1; why=$2; shift 2
+  if found=$("$@" 2>&1); then report failed "$what" "was let in: $found"
+  elif printf %s "$found" | grep -q -- "$why"; then report ok "$what" "$found"
+  else report failed "$what" "$found"; fi
+}
+"""
+_ENDED = ("Succeeded", "Failed")
+
+
+def definition(parameters, pod, suffix):
+    """The pod, within what Pod Security `restricted` allows."""
+    name = f"check-{parameters['system']}-{pod['name']}-{suffix}"
+    container = {
+        "name": "check",
+        "image": parameters["image"],
+        "command": ["/bin/sh", "-c", _PRELUDE + pod["script"]],
+        "env": pod["env"],
+        "volumeMounts": [{"name": f"files-{n}", "mountPath": path, "readOnly": True} for n, path in enumerate(pod["files"])],
+        "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "128Mi"}},
+        "securityContext": {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}},
+    }
+    spec = {
+        "restartPolicy": "Never",
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": 0,
+        "activeDeadlineSeconds": parameters["timeout"],
+        "securityContext": {"runAsNonRoot": True, "runAsUser": 65532, "fsGroup": 65532, "seccompProfile": {"type": "RuntimeDefault"}},
+        "containers": [container],
+        "volumes": [{"name": f"files-{n}", **volume} for n, volume in enumerate(pod["files"].values())],
+    }
+    if pod["avoid"]:
+        term = {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": pod["avoid"]}}
+        preferred = [{"weight": 100, "podAffinityTerm": term}]
+        spec["affinity"] = {"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": preferred}}
+    labels = {"app.kubernetes.io/name": "check", "app.kubernetes.io/component": parameters["system"], **pod["labels"]}
+    meta = {"name": name, "namespace": parameters["namespace"], "labels": labels}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec}
+
+
+def findings(system, output):
+    """What the script's lines say; other lines are none of its findings."""
+    lines = [line.split("\t", 2) for line in output.splitlines() if line.count("\t") == 2]
+    return [{"system": system, "check": check, "ok": outcome == "ok", "found": found} for outcome, check, found in lines]
+
+
+def collect(api, parameters, wanted):
+    """Wait for the pods, then read what each found."""
+    deadline, result = time.monotonic() + parameters["timeout"], []
+    for item in wanted:
+        found = api.get(item)
+        while found and found["status"].get("phase") not in _ENDED and time.monotonic() < deadline:
+            time.sleep(0.5)
+            found = api.get(item)
+        phase = found["status"].get("phase") if found else "gone"
+        if phase in _ENDED:
+            result += findings(parameters["system"], str(api.request("GET", f"{api.path(item)}/log")))
+        if phase != "Succeeded":
+            reason = "; ".join(explain(api, found)) if found else ""
+            name = item["metadata"]["name"]
+            result.append({"system": parameters["system"], "check": f"pod {name} ends", "ok": False, "found": f"{phase} {reason}".strip()})
+    return result
+
+
+def run(parameters):
+    """Make the pods, collect, remove them whatever happens."""
+    api, suffix = KubeApi(parameters["kubeconfig"]), secrets.token_hex(3)
+    wanted = [definition(parameters, pod, suffix) for pod in parameters["pods"]]
+    made = []
+    try:
+        for item in wanted:
+            api.request("POST", api.path(item, collection=True), body=item)
+            made.append(item)
+        return collect(api, parameters, wanted)
+    finally:
+        for item in made:
+            api.request("DELETE", api.path(item), {"gracePeriodSeconds": 0})
