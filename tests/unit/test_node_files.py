@@ -1,0 +1,93 @@
+"""node_files on the node: what is compared, written, refused, removed."""
+
+import grp
+import os
+import pwd
+
+import node_files
+import pytest
+
+OWNER = {"owner": pwd.getpwuid(os.getuid()).pw_name, "group": grp.getgrgid(os.getgid()).gr_name}
+
+
+def entry(path, content="one\n", **more):
+    return {"path": str(path), "content": content, **OWNER, **more}
+
+
+def test_writes_files_and_their_folders(run_module, tmp_path):
+    first, second = tmp_path / "a/b/first", tmp_path / "second"
+    result = run_module(node_files, files=[entry(first, mode="0600"), entry(second, "two\n")])
+    assert result["changed_paths"] == [str(first), str(second)]
+    assert first.read_text() == "one\n" and first.stat().st_mode & 0o777 == 0o600
+    assert not list(first.parent.glob(".*"))  # no temporary file is left
+
+
+def test_second_run_changes_nothing(run_module, tmp_path):
+    files = [entry(tmp_path / "file")]
+    run_module(node_files, files=files)
+    inode = (tmp_path / "file").stat().st_ino
+    assert run_module(node_files, files=files)["changed"] is False
+    assert (tmp_path / "file").stat().st_ino == inode
+
+
+def test_check_mode_tells_and_does_nothing(run_module, tmp_path):
+    old = tmp_path / "old"
+    old.write_text("x")
+    result = run_module(node_files, check=True, files=[entry(tmp_path / "new/file")], absent=[str(old)])
+    assert result["changed_paths"] == [str(tmp_path / "new/file"), str(old)]
+    assert old.exists() and not (tmp_path / "new").exists()
+
+
+def test_wrong_mode_alone_is_mended(run_module, tmp_path):
+    path = tmp_path / "file"
+    path.write_text("one\n")
+    path.chmod(0o666)
+    result = run_module(node_files, files=[entry(path)])
+    assert result["changed"] and result["diff"] == []
+    assert path.stat().st_mode & 0o777 == 0o644
+
+
+def test_diff_shows_both_sides(run_module, tmp_path):
+    (tmp_path / "file").write_text("before\n")
+    (diff,) = run_module(node_files, files=[entry(tmp_path / "file", "after\n")])["diff"]
+    assert (diff["before"], diff["after"]) == ("before\n", "after\n")
+
+
+def test_a_sensitive_diff_shows_neither(run_module, tmp_path):
+    (tmp_path / "file").write_text("old secret")
+    (diff,) = run_module(node_files, check=True, files=[entry(tmp_path / "file", "new secret", sensitive=True)])["diff"]
+    assert "secret" not in diff["before"] + diff["after"]
+
+
+def test_absent_removes_files_and_dangling_links(run_module, tmp_path):
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "link").symlink_to("nowhere")
+    names = [str(tmp_path / name) for name in ("file", "link", "never")]
+    assert run_module(node_files, absent=names)["changed_paths"] == names[:2]
+    assert not list(tmp_path.glob("[fl]*"))
+
+
+def test_a_folder_in_the_way_is_refused_by_name(run_module, tmp_path):
+    (tmp_path / "file").mkdir()
+    with pytest.raises(run_module.failure, match="file: found a directory, wanted a file"):
+        run_module(node_files, files=[entry(tmp_path / "file")])
+
+
+def test_what_the_validator_refuses_does_not_replace_the_old_file(run_module, tmp_path):
+    path = tmp_path / "script"
+    path.write_text("true\n")
+    with pytest.raises(run_module.failure, match="the new file was refused by `sh -n %s`"):
+        run_module(node_files, files=[entry(path, "if\n")], validate={str(path): "sh -n %s"})
+    assert path.read_text() == "true\n"
+
+
+def test_what_the_validator_accepts_is_written(run_module, tmp_path):
+    path = tmp_path / "script"
+    run_module(node_files, files=[entry(path, "exit 0\n")], validate={str(path): "sh -n %s"})
+    assert path.read_text() == "exit 0\n"
+
+
+def test_an_unknown_owner_is_an_error_that_names_the_file(run_module, tmp_path):
+    with pytest.raises(run_module.failure, match="file: could not be written"):
+        run_module(node_files, files=[entry(tmp_path / "file") | {"owner": "nobody-of-this-name"}])
+    assert not list(tmp_path.glob("*file*"))
