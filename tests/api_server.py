@@ -121,6 +121,7 @@ def _api_flags(files: dict[str, Path], etcd: int, port: int) -> list[str]:
         f"--service-account-key-file={files['tokens.public']}",
         f"--service-account-signing-key-file={files['tokens.key']}",
         "--endpoint-reconciler-type=none",
+        "--allow-privileged",
     ]
 
 
