@@ -133,7 +133,7 @@ def app() -> None:
     try:
         commands()
     except LabError as error:
-        console.print(f"[red]lab:[/red] {error}")
+        console.print(f"[red]lab:[/red] {error}", soft_wrap=True)
         sys.exit(1)
     except KeyboardInterrupt:
         console.print("lab: interrupted; the same command goes on from here")

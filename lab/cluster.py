@@ -12,7 +12,6 @@ import uuid
 from pathlib import Path
 
 from artifacts.store import Store
-
 from lab import disks, host, image, ssh
 from lab.podman import LABEL_CLONE, LABEL_SPEC, Podman
 from lab.progress import each, step
@@ -80,9 +79,7 @@ class Lab:
         """Restart nodes in good order and wait until SSH answers again."""
         for node in nodes:
             disks.attach(self.paths, node)
-        each(
-            "Rebooting", nodes, lambda node: self.podman("restart", f"--time={STOP_SECONDS}", self.container(node.name))
-        )
+        each("Rebooting", nodes, lambda node: self.podman("restart", f"--time={STOP_SECONDS}", self.container(node.name)))
         each("SSH answers", nodes, self.wait_for_ssh)
 
     def kill(self, node: Node) -> None:
@@ -104,7 +101,7 @@ class Lab:
         if self.podman.network(self.network):
             self.podman("network", "rm", self.network)
         disks.detach(self.paths.lab)
-        ssh.forget(self.paths, [node.address for node in self.topology.nodes])
+        ssh.forget(self.paths, self.topology.network)
         self._forget_cluster()
         _remove_tree(self.paths.lab)
         if purge:
@@ -186,7 +183,7 @@ class Lab:
             *self.podman.labels,
             *("--privileged", "--systemd=always", "--cgroupns=private", "--pids-limit=-1", "--restart=always"),
             *(f"--hostname={node.name}", "--no-hosts", "--dns=none"),
-            f"--network={self.network}:ip={node.address}",
+            f"--network={self.network}:ip={node.address},mac={_mac(node.address)}",
             f"--volume={state / 'boot'}:/lab:ro",
             *(f"--volume={state / name}:{path}" for name, path in NODE_DIRECTORIES.items()),
             image_id,
@@ -213,7 +210,7 @@ class Lab:
             folder.mkdir(parents=True, exist_ok=True)
         command = [
             *(*self.podman.labels, "--restart=always", "--hostname=depot"),
-            f"--network={self.network}:ip={self.topology.depot_address}",
+            f"--network={self.network}:ip={self.topology.depot_address},mac={_mac(self.topology.depot_address)}",
             f"--volume={store.root}:/store:ro",
             image_id,
         ]
@@ -237,6 +234,11 @@ class Lab:
     def _forget_cluster(self) -> None:
         """The cluster is gone: so is the kubeconfig that leads to it. The site's secrets stay."""
         (self.topology.inventory / "credentials/kubeconfig").unlink(missing_ok=True)
+
+
+def _mac(address: str) -> str:
+    """A hardware address that stays with its IP address, as a network card's does: no neighbour keeps a stale one."""
+    return ":".join(["02", "56", *(f"{int(part):02x}" for part in address.split("."))])
 
 
 def _remove_tree(folder: Path) -> None:

@@ -56,6 +56,7 @@ def node(release: str) -> Image:
             "rm -f /etc/ssh/ssh_host_* /etc/machine-id",
             # Work that the nodes, sharing two cores, would all begin at once.
             "systemctl mask apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer xfs_scrub_all.timer",
+            "systemctl mask console-getty.service",
             # Interfaces belong to the host and to the network plugin: no renaming, no new MAC addresses.
             "ln -s /dev/null /etc/udev/rules.d/80-net-setup-link.rules",
         ),
@@ -104,9 +105,9 @@ def _bootstrap(image: Image, archive: Path) -> None:
         hooks.append(f"upload {ROOTFS / source} /{target}")
         if not Path(source).suffix:
             hooks.append(f'chmod 0755 "$1/{target}"')
-    hooks += [f"chroot \"$1\" sh -ec {_quoted(line)}" for line in image.setup]
+    hooks += [f'chroot "$1" sh -ec {_quoted(line)}' for line in image.setup]
     command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(image.packages)}"]
-    command += [f"--dpkgopt={dpkg}", "--aptopt=APT::Install-Recommends \"false\""]
+    command += [f"--dpkgopt={dpkg}", '--aptopt=APT::Install-Recommends "false"']
     command += [f"--customize-hook={hook}" for hook in hooks]
     result = subprocess.run([*command, image.release, str(archive)], capture_output=True, text=True, check=False)
     if result.returncode:
@@ -116,5 +117,3 @@ def _bootstrap(image: Image, archive: Path) -> None:
 
 def _quoted(text: str) -> str:
     return "'" + text.replace("'", "'\\''") + "'"
-
-

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import threading
+from collections.abc import Callable
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 from lab.state import Paths
@@ -32,12 +34,13 @@ def furnish(paths: Paths, root: Path, address: str) -> None:
     owner = home.stat()
     for path in (authorized.parent, authorized):
         os.chown(path, owner.st_uid, owner.st_gid)
-    _remember(paths, {address: host_key.with_suffix(".pub").read_text().strip()})
+    public_key = host_key.with_suffix(".pub").read_text().strip()
+    _rewrite(paths, lambda known: known != address, f"{address} {public_key}")
 
 
-def forget(paths: Paths, addresses: list[str]) -> None:
-    """Drop the host keys of these addresses."""
-    _remember(paths, dict.fromkeys(addresses, ""))
+def forget(paths: Paths, network: IPv4Network) -> None:
+    """Drop the host keys of every node of a network."""
+    _rewrite(paths, lambda address: IPv4Address(address) not in network)
 
 
 def command(paths: Paths, address: str, *words: str) -> list[str]:
@@ -52,14 +55,11 @@ def command(paths: Paths, address: str, *words: str) -> list[str]:
     return ["ssh", *(f"-o{name}={value}" for name, value in options.items()), f"{USER}@{address}", *words]
 
 
-def _remember(paths: Paths, keys: dict[str, str]) -> None:
+def _rewrite(paths: Paths, keep: Callable[[str], bool], *new_lines: str) -> None:
     known_hosts = paths.ssh / "known_hosts"
     with _known_hosts_guard:
-        if not known_hosts.exists() and not any(keys.values()):
-            return
         lines = known_hosts.read_text().splitlines() if known_hosts.exists() else []
-        lines = [line for line in lines if line.split()[0] not in keys]
-        lines += [f"{address} {key}" for address, key in keys.items() if key]
+        lines = [*(line for line in lines if keep(line.split()[0])), *new_lines]
         partial = known_hosts.with_suffix(".new")
         partial.write_text("".join(f"{line}\n" for line in lines))
         partial.replace(known_hosts)
@@ -67,5 +67,3 @@ def _remember(paths: Paths, keys: dict[str, str]) -> None:
 
 def _keygen(path: Path, comment: str) -> None:
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(path)], check=True)
-
-

@@ -143,7 +143,8 @@ def _checked(name: str, inventory: Path, site: dict[str, str], nodes: tuple[Node
         if node.address in taken:
             raise LabError(f"{node.name}: ansible_host: {node.address} is taken by {taken[node.address]}")
         taken[node.address] = node.name
-    return Topology(name, inventory, network, site["lab_depot_address"], nodes)
+    ordered = sorted(nodes, key=lambda node: ipaddress.IPv4Address(node.address))
+    return Topology(name, inventory, network, site["lab_depot_address"], tuple(ordered))
 
 
 def _derive(paths: Paths, site: Path) -> None:
