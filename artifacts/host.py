@@ -48,6 +48,8 @@ def unpack_package(package: str, target: Path, *, log: Path) -> None:
     download = target.with_name(f".{target.name}.download")
     shutil.rmtree(download, ignore_errors=True)
     download.mkdir(parents=True)
+    if not any(Path("/var/lib/apt/lists").glob("*_Packages*")):
+        process.run(["apt-get", "update", "-qq"], log=log)
     process.run(["apt-get", "-o", "APT::Sandbox::User=root", "download", package], log=log, cwd=download)
     process.run(["dpkg-deb", "-x", next(download.glob("*.deb")), download / "root"], log=log)
     (download / "root").rename(target)
