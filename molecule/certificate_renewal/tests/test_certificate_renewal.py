@@ -1,0 +1,52 @@
+"""Renewal of certificates: quiet while they last, and complete when they do not."""
+
+import ssl
+import time
+
+import pytest
+from cryptography import x509
+from reach import hosts
+
+testinfra_hosts = hosts("control_plane")
+PROGRAM = "/usr/local/sbin/renew-certificates"
+
+
+def served(host):
+    """The certificate that the node's API server shows."""
+    deadline = time.monotonic() + 120
+    while True:
+        try:
+            return x509.load_pem_x509_certificate(ssl.get_server_certificate((host.backend.hostname, 6443), timeout=5).encode())
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(1)
+
+
+def test_the_timer_waits_for_its_hour(host):
+    assert host.check_output("systemctl is-active renew-certificates.timer") == "active"
+    assert host.check_output("systemctl show --property=NextElapseUSecRealtime --value renew-certificates.timer")
+
+
+def test_nothing_is_renewed_while_all_last(host):
+    before = served(host).serial_number
+    assert "nothing ends within" in host.check_output(PROGRAM)
+    assert served(host).serial_number == before
+
+
+def test_certificates_that_end_within_the_margin_are_renewed_and_used(host):
+    """With a margin longer than any certificate lasts, all are due now."""
+    before = served(host)
+    ran = host.run(f"sed 's/^DAYS_LEFT = .*/DAYS_LEFT = 4000/' {PROGRAM} | timeout 400 python3 -")
+    assert ran.succeeded, ran.stdout + ran.stderr
+    after = served(host)
+    assert after.serial_number != before.serial_number
+    assert after.not_valid_before_utc > before.not_valid_before_utc
+
+
+@pytest.mark.parametrize("part", ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"])
+def test_every_part_runs_afterwards(host, part):
+    deadline = time.monotonic() + 120
+    while not host.check_output(f"/usr/local/bin/crictl ps --quiet --state running --label io.kubernetes.container.name={part}"):
+        assert time.monotonic() < deadline, f"{part} does not run"
+        time.sleep(2)

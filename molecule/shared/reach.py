@@ -1,0 +1,45 @@
+"""How tests of cluster roles reach the lab's nodes, and what the nodes are meant to run."""
+
+from __future__ import annotations
+
+import os
+import sys
+from functools import cache
+from pathlib import Path
+from urllib.parse import urlencode
+
+import yaml
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(REPOSITORY))
+
+from lab import topology  # noqa: E402
+from lab.ssh import USER  # noqa: E402
+from lab.state import Paths  # noqa: E402
+
+SITE = os.environ.get("VOICEHELPER_SITE", "lab")
+CREDENTIALS = REPOSITORY / "inventories" / SITE / "credentials"
+VERSIONS = yaml.safe_load((REPOSITORY / "group_vars/all/artifacts.yml").read_text())["artifacts_versions"]
+
+
+@cache
+def _lab() -> tuple[Paths, topology.Topology]:
+    paths = Paths.of(SITE)
+    return paths, topology.load(paths)
+
+
+def addresses(*roles: str) -> dict[str, str]:
+    """Name → address of the nodes with one of the roles (control_plane, worker); all nodes when none is named."""
+    return {node.name: node.address for node in _lab()[1].nodes if not roles or node.role in roles}
+
+
+def hosts(*roles: str) -> list[str]:
+    """The same nodes as testinfra connects to them, as root; for a test module's ``testinfra_hosts``."""
+    ssh = _lab()[0].ssh
+    options = {
+        "sudo": "true",
+        "ssh_identity_file": str(ssh / "id_ed25519"),
+        "ssh_extra_args": f"-o UserKnownHostsFile={ssh / 'known_hosts'} -o StrictHostKeyChecking=yes -o LogLevel=ERROR",
+        "controlpersist": "60",
+    }
+    return [f"ssh://{USER}@{address}?{urlencode(options)}" for address in addresses(*roles).values()]

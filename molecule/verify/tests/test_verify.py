@@ -1,0 +1,36 @@
+"""Verification itself: its report says what was checked, and nothing that it made is left."""
+
+import json
+import time
+
+import pytest
+from reach import CREDENTIALS
+
+CHECKS = {
+    *("api", "nodes", "pods", "dns", "pod_to_pod", "service", "network_policy", "kubelet_certificate"),
+    *("load_balancer", "storage", "volumes", "encryption", "metrics", "postgresql"),
+}
+
+
+@pytest.fixture(scope="module")
+def report():
+    return json.loads((CREDENTIALS / "verify.json").read_text())
+
+
+def test_every_check_was_made_and_is_well(report):
+    assert report["ok"] and report["failed"] == 0
+    assert {finding["check"] for finding in report["findings"]} == CHECKS
+
+
+def test_every_finding_says_what_and_how_long(report):
+    for finding in report["findings"]:
+        assert finding["target"] and finding["detail"] and finding["seconds"] >= 0
+
+
+def test_nothing_stays_in_the_cluster(objects):
+    deadline = time.monotonic() + 90
+    while names := [item["metadata"]["name"] for item in objects("namespaces --selector voicehelper.local/verify")]:
+        assert time.monotonic() < deadline, f"{names} are still there"
+        time.sleep(1)
+    claims = [volume["spec"]["claimRef"]["namespace"] for volume in objects("persistentvolumes") if volume["spec"].get("claimRef")]
+    assert not [claim for claim in claims if claim.startswith("verify-")]
