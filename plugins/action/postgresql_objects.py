@@ -50,6 +50,8 @@ class ActionModule(ActionBase):
         try:
             server = Server(**arguments)
             if not server.find_leader(wait):
+                if wait:
+                    raise ServerError(f"found no leader in {wait} s")
                 return {"changed": False, "present": False, "actions": []}
             todo = statements(users, databases, server.state())
             if todo and not self._task.check_mode:

@@ -12,7 +12,10 @@ options:
   namespace: {description: Namespace of the pods., type: str, required: true}
   selector: {description: Labels that only the leader's pod has., type: dict, required: true}
   container: {description: Container with psql., type: str, required: true}
-  wait: {description: Seconds to wait for a leader; without one in time nothing is done and O(present) is false., type: int, default: 0}
+  wait:
+    description: Seconds in which there must be a leader. With 0 there need not be one; then nothing is done and C(present) is false.
+    type: int
+    default: 0
   users:
     description: Wanted users; what is not stated is left as it is.
     type: list

@@ -36,7 +36,7 @@ def relabel():
     labelled = f"app.kubernetes.io/name={os.environ['POD_APP']},{ROLE_LABEL}=master"
     for pod in request("GET", f"{pods}?{urllib.parse.urlencode({'labelSelector': labelled})}")["items"]:
         name = pod["metadata"]["name"]
-        if name != os.environ["PATRONI_NAME"]:
+        if name != os.environ["POD_NAME"]:
             request("PATCH", f"{pods}/{name}", {"metadata": {"labels": {ROLE_LABEL: None}}})
             print(f"took the leader's label off {name}", flush=True)
 
