@@ -69,7 +69,7 @@ class KubeApi:
                 status, text = self._send(method, target, payload, headers)
                 if status < 300:
                     return json.loads(text) if text.startswith("{") else text
-                fault = ApiError(status, _message(text))
+                fault = _fault(status, _message(text))
                 passing = status in _PASSING or (status == 500 and any(word in fault.message for word in _PASSING_TEXT))
             except (OSError, http.client.HTTPException) as exception:
                 self._drop()
@@ -134,6 +134,12 @@ class KubeApi:
         if hasattr(self._local, "connection"):
             self._local.connection.close()
             del self._local.connection
+
+
+def _fault(status, message):
+    # A definition that was just made is listed a moment before its objects are served.
+    unserved = status == 404 and "could not find the requested resource" in message
+    return (UnknownKind if unserved else ApiError)(status, message)
 
 
 def _current(kubeconfig):

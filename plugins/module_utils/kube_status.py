@@ -70,14 +70,14 @@ def _daemon_set(spec, status):
 
 
 def _job(_spec, status):
-    failed = [c for c in status.get("conditions", []) if c["type"] == "Failed" and c["status"] == "True"]
+    failed = [c for c in (status.get("conditions") or []) if c["type"] == "Failed" and c["status"] == "True"]
     if failed:
         raise Hopeless(f"failed: {failed[0].get('reason')}: {failed[0].get('message')}")
     return _condition(status, "Complete")
 
 
 def _condition(status, kind, wanted="True"):
-    for item in status.get("conditions", []):
+    for item in status.get("conditions") or []:
         if item["type"] == kind:
             detail = item.get("message") or item.get("reason", "")
             return "" if item["status"] == wanted else f"{kind}={item['status']} {detail}".strip()
@@ -91,7 +91,7 @@ def _service(spec, status):
 
 
 def _any(_spec, status):
-    known = {item["type"] for item in status.get("conditions", [])}
+    known = {item["type"] for item in (status.get("conditions") or [])}
     return _condition(status, "Ready") if "Ready" in known else ""
 
 
@@ -111,7 +111,7 @@ def explain(api, found):
     meta = found["metadata"]
     lines = [
         f"condition {c['type']}={c['status']} {c.get('reason', '')}: {c.get('message', '')}"
-        for c in (found.get("status") or {}).get("conditions", [])
+        for c in ((found.get("status") or {}).get("conditions") or [])
         if c.get("message")
     ]
     names = {meta["name"]}
@@ -153,7 +153,7 @@ def _pod_lines(api, pod):
     if containers and not troubled:
         return []
     lines = [f"pod {name} {status.get('phase')} on {pod['spec'].get('nodeName') or 'no node yet'}"]
-    unmet = [c for c in status.get("conditions", []) if c["status"] != "True" and c.get("message")]
+    unmet = [c for c in (status.get("conditions") or []) if c["status"] != "True" and c.get("message")]
     lines += [f"  {condition['type']}: {condition['message']}" for condition in unmet]
     for container in troubled:
         state, detail = next(iter(container["state"].items()), ("unknown", {}))
