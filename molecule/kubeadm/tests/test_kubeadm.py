@@ -64,7 +64,7 @@ def test_every_member_of_etcd_is_healthy(host):
 
 def test_requests_are_audited(host, kubectl_on):
     kubectl_on("get --raw /api/v1/namespaces/kube-system/serviceaccounts/audit-probe --request-timeout=5s || true")
-    found = host.check_output("grep -c audit-probe /var/log/kubernetes/audit/audit.log || true")
+    found = host.check_output("grep -c audit-probe /var/log/kubernetes/audit.log || true")
     assert int(found) > 0
 
 

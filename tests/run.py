@@ -1,0 +1,177 @@
+"""Every proof that this project has, in order, with one line each: `python tests/run.py [STAGE…]`.
+
+A stage whose needs failed is counted as failed. What this run started it also removes; a lab that was up before stays up.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(PROJECT))
+
+from tests import stages  # noqa: E402
+from tests.stages import Stage, Step  # noqa: E402
+
+LOGS = PROJECT / ".cache/test-logs"
+TAIL_LINES = 60
+_COUNTS = re.compile(r"(\d+) (passed|failed|errors?)\b")
+
+
+@dataclass
+class Tally:
+    """Passed and failed, in tests where a runner counts them, else in runners."""
+
+    passed: int = 0
+    failed: int = 0
+    broken: list[str] = field(default_factory=list)
+
+    def add(self, name: str, ok: bool, passed: int = 0, failed: int = 0) -> None:
+        self.passed += passed or int(ok)
+        self.failed += failed or int(not ok)
+        if not ok:
+            self.broken.append(name)
+
+
+class Runner:
+    """Runs stages; every command has a log of its own and an end."""
+
+    def __init__(self, tally: Tally, verbose: bool) -> None:
+        self.tally, self.verbose = tally, verbose
+        self.environment = {
+            **os.environ,
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "ANSIBLE_FORCE_COLOR": "0",
+            "PY_COLORS": "0",
+            "COLUMNS": "160",
+        }
+        LOGS.mkdir(parents=True, exist_ok=True)
+
+    def run(self, stage: Stage) -> bool:
+        """Run a stage's steps up to the first that later ones need; gives whether all passed."""
+        began = time.monotonic()
+        print(f"\n== {stage.name}: {stage.about}", flush=True)
+        well = True
+        for step in stage.steps(self.execute):
+            ok = self._step(stage, step)
+            well &= ok
+            if not ok and step.decisive:
+                break
+        print(f"== {stage.name}: {'passed' if well else 'FAILED'} in {clock(time.monotonic() - began)}", flush=True)
+        return well
+
+    def _step(self, stage: Stage, step: Step) -> bool:
+        began, name = time.monotonic(), f"{stage.name}/{step.name}"
+        log = LOGS / f"{stage.name}-{re.sub(r'[^a-z0-9]+', '-', step.name.lower())}.log"
+        try:
+            output, code = (step.work(), 0) if step.work else self.execute(step.command, log, step.seconds, step.environment)
+        except AssertionError as refusal:
+            output, code = str(refusal), 1
+        counts = {kind.rstrip("s"): int(number) for number, kind in _COUNTS.findall("\n".join(output.splitlines()[-5:]))}
+        failed = counts.get("failed", 0) + counts.get("error", 0)
+        ok = code == 0 and not failed
+        self.tally.add(name, ok, counts.get("passed", 0), failed)
+        told = ", ".join(f"{number} {kind}" for kind, number in counts.items()) or (output.strip() if step.work and ok else "")
+        seconds = clock(time.monotonic() - began)
+        print(f"   {'ok    ' if ok else 'FAILED'} {step.name} ({seconds}){': ' if told else ''}{told}", flush=True)
+        if not ok:
+            tail = "\n".join(f"      | {line}" for line in output.splitlines()[-TAIL_LINES:])
+            print(f"{tail}\n      exit code {code}; all of it: {log if step.command else 'above'}", flush=True)
+        return ok
+
+    def execute(self, command: list[str], log: Path | None = None, seconds: float = 300, environment: dict[str, str] | None = None):
+        """Run a command in a process group of its own; gives (output, exit code), 124 when it did not end in time."""
+        log = log or LOGS / "command.log"
+        with log.open("w") as stream:
+            surroundings = {**self.environment, **(environment or {})}
+            process = subprocess.Popen(
+                command,
+                cwd=PROJECT,
+                env=surroundings,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+            try:
+                code = process.wait(seconds)
+            except subprocess.TimeoutExpired:
+                code = 124
+            finally:
+                _end(process)
+        output = log.read_text(errors="replace")
+        if self.verbose:
+            print(output, flush=True)
+        return output + (f"\ndid not end within {seconds:.0f} s" if code == 124 else ""), code
+
+
+def _end(process: subprocess.Popen) -> None:
+    """End what is left of a process group, first kindly."""
+    for kind, grace in ((signal.SIGTERM, 30), (signal.SIGKILL, 5)):
+        if process.poll() is not None:
+            return
+        os.killpg(process.pid, kind)
+        try:
+            process.wait(grace)
+        except subprocess.TimeoutExpired:
+            continue
+
+
+def clock(seconds: float) -> str:
+    """Seconds as m:ss."""
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
+@contextmanager
+def own_lab(execute: Callable) -> Iterator[None]:
+    """Remove, however the run ends, the lab that it starts; one that was there before stays."""
+    before = stages.lab_is_up()
+    try:
+        yield
+    finally:
+        if not before and stages.lab_is_up():
+            print("\nRemoving the lab that this run started", flush=True)
+            execute([*stages.LAB, "down"], None, 180)
+
+
+def main() -> int:
+    """Entry point. Exit code 1 when anything failed."""
+    known = {stage.name: stage for stage in stages.ALL}
+    parser = argparse.ArgumentParser(description=__doc__, epilog="\n".join(f"{s.name}: {s.about}" for s in stages.ALL))
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("stages", nargs="*", metavar="STAGE", help=f"only these: {', '.join(known)}; as they stand, without what they need")
+    parser.add_argument("--verbose", action="store_true", help="show what every command says")
+    chosen = parser.parse_args()
+    if unknown := set(chosen.stages) - set(known):
+        parser.error(f"unknown stage {', '.join(sorted(unknown))}; known: {', '.join(known)}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+
+    began, tally = time.monotonic(), Tally()
+    runner, outcomes = Runner(tally, chosen.verbose), {}
+    with own_lab(runner.execute):
+        for stage in stages.ALL:
+            if chosen.stages and stage.name not in chosen.stages:
+                continue
+            missing = [need for need in stage.needs if outcomes.get(need) is False]
+            if missing:
+                print(f"\n== {stage.name}: FAILED, not run because {', '.join(missing)} failed", flush=True)
+                tally.add(stage.name, False)
+            outcomes[stage.name] = not missing and runner.run(stage)
+    if tally.broken:
+        print(f"\nFailed: {', '.join(tally.broken)}")
+    print(f"\nAll stages in {clock(time.monotonic() - began)}\n{tally.passed} passed, {tally.failed} failed")
+    return 1 if tally.broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,185 @@
+"""The stages of `tests/run.py`: what each runs, and what it needs to make sense."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import yaml
+
+from tests import nodes
+
+PROJECT = Path(__file__).resolve().parents[1]
+SITES = sorted(path.parent.name for path in PROJECT.glob("inventories/*/hosts.yml"))
+CACHE = PROJECT / ".cache"
+PYTHON = sys.executable
+LAB = [str(Path(PYTHON).parent / "lab")]
+ARTIFACTS = [str(Path(PYTHON).parent / "artifacts")]
+MINUTE = 60
+
+
+@dataclass(frozen=True)
+class Step:
+    """One command, or one function that gives a text or raises AssertionError. After a ``decisive`` one fails, the stage ends."""
+
+    name: str
+    command: list[str] | None = None
+    seconds: float = 5 * MINUTE
+    work: Callable[[], str] | None = None
+    environment: dict[str, str] = field(default_factory=dict)
+    decisive: bool = False
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Steps that belong together. ``needs`` names stages without which it proves nothing."""
+
+    name: str
+    about: str
+    steps: Callable[[Callable], Iterator[Step]]
+    needs: tuple[str, ...] = ()
+
+
+def lab_is_up() -> bool:
+    """Whether the lab's own topology has any container."""
+    from lab.cluster import Lab
+    from lab.state import Paths
+    from lab.topology import OWN, load
+
+    paths = Paths.of(OWN)
+    try:
+        return bool(Lab(paths, load(paths)).podman.containers())
+    except (FileNotFoundError, subprocess.CalledProcessError):  # no podman yet, so no lab
+        return False
+
+
+def inventory() -> str:
+    """The lab's inventory; with added workers a derived one."""
+    from lab.state import Paths
+    from lab.topology import OWN, load
+
+    return str(load(Paths.of(OWN)).inventory)
+
+
+def playbook(name: str, *options: str) -> list[str]:
+    """Command line of a playbook on the lab."""
+    return ["ansible-playbook", "-i", inventory(), name, *options]
+
+
+def timed(name: str) -> dict[str, str]:
+    """Environment that makes a run leave its results in a file."""
+    return {"SITE_PROGRESS_TIMING_FILE": str(CACHE / f"timing-{name}.json")}
+
+
+def judged(name: str, *, changed: bool) -> str:
+    """What a timed run did to the hosts. Raises AssertionError for a failed or lost host, or, unless ``changed``, for a changed one."""
+    hosts = json.loads((CACHE / f"timing-{name}.json").read_text())["hosts"]
+    wrong = ("failures", "unreachable") if changed else ("failures", "unreachable", "changed")
+    found = [f"{host}: {count} {what}" for host, counts in hosts.items() for what, count in counts.items() if what in wrong and count]
+    assert not found, "; ".join(found)
+    return f"{len(hosts)} hosts, {sum(counts['changed'] for counts in hosts.values())} changed"
+
+
+def lint(_run: Callable) -> Iterator[Step]:
+    yield Step("ruff check", ["ruff", "check", "--quiet", "--output-format=concise", "."])
+    yield Step("ruff format", ["ruff", "format", "--check", "--quiet", "."])
+    yield Step("yamllint", ["yamllint", "--strict", "."])
+    yield Step("ansible-lint", ["ansible-lint", "--quiet", "--profile=production"])
+
+
+def unit(_run: Callable) -> Iterator[Step]:
+    yield Step("pytest", ["pytest", "-q", "tests/unit", "tests/render"], 10 * MINUTE)
+
+
+def inventories(_run: Callable) -> Iterator[Step]:
+    for site in SITES:
+        where = ["-i", f"inventories/{site}"]
+        yield Step(f"{site} syntax", ["ansible-playbook", *where, "site.yml", "--syntax-check"])
+        yield Step(f"{site} inventory", ["ansible-playbook", *where, "playbooks/inventory_check.yml"])
+
+
+def artifacts(_run: Callable) -> Iterator[Step]:
+    yield Step("prepare", [*ARTIFACTS, "prepare"], 55 * MINUTE)
+
+
+def lab(_run: Callable) -> Iterator[Step]:
+    yield Step("up", [*LAB, "up"], 10 * MINUTE, decisive=True)
+    yield Step("every node answers", ["ansible", "-i", inventory(), "nodes", "-b", "-m", "ansible.builtin.ping"])
+
+
+def check(_run: Callable) -> Iterator[Step]:
+    """Whether the nodes are blank or in use, a check changes nothing on them."""
+    yield Step("mark the nodes", work=nodes.mark, decisive=True)
+    yield Step("site.yml --check --diff", playbook("site.yml", "--check", "--diff"), 5 * MINUTE)
+    yield Step("nodes are untouched", work=nodes.untouched)
+
+
+def converge(_run: Callable) -> Iterator[Step]:
+    yield Step("site.yml", playbook("site.yml"), 20 * MINUTE, environment=timed("converge"), decisive=True)
+    yield Step("no host failed", work=partial(judged, "converge", changed=True))
+
+
+def again(_run: Callable) -> Iterator[Step]:
+    """A second run changes nothing and restarts nothing; nor does a check find anything to do."""
+    before: dict = {}
+    yield Step("note what runs", work=lambda: before.update(nodes.running()) or f"{len(before)} containers and services")
+    yield Step("site.yml", playbook("site.yml"), 5 * MINUTE, environment=timed("again"), decisive=True)
+    yield Step("nothing changed", work=partial(judged, "again", changed=False))
+    yield Step("nothing restarted", work=lambda: nodes.same(before, nodes.running()))
+    yield Step("site.yml --check --diff", playbook("site.yml", "--check", "--diff"), 5 * MINUTE, environment=timed("check"))
+    yield Step("nothing to do", work=partial(judged, "check", changed=False))
+
+
+def verify(_run: Callable) -> Iterator[Step]:
+    yield Step("verify.yml", playbook("playbooks/verify.yml"), 5 * MINUTE)
+    yield Step("report", work=_report)
+
+
+def _report() -> str:
+    found = json.loads((PROJECT / "inventories/lab/credentials/verify.json").read_text())
+    assert found["ok"], f"{found['failed']} findings"
+    return f"{found['passed']} findings"
+
+
+def outside(_run: Callable) -> Iterator[Step]:
+    yield Step("pytest tests/lab", ["pytest", "-q", "-s", "tests/lab"], 25 * MINUTE)
+
+
+def molecule(_run: Callable) -> Iterator[Step]:
+    """All scenarios one after the other, first those that make a machine of their own."""
+    for name in sorted(scenarios(), key=lambda name: (on_cluster(name), name)):
+        yield Step(name, ["molecule", "test", "--scenario-name", name], 8 * MINUTE)
+
+
+def scenarios() -> list[str]:
+    """Names of all molecule scenarios."""
+    return [path.parent.name for path in PROJECT.glob("molecule/*/molecule.yml")]
+
+
+def on_cluster(name: str) -> bool:
+    """Whether a scenario runs against the lab's cluster."""
+    settings = yaml.safe_load((PROJECT / f"molecule/{name}/molecule.yml").read_text()) or {}
+    return settings.get("driver", {}).get("options", {}).get("managed") is False
+
+
+ALL = [
+    Stage("lint", "Python, YAML and Ansible are well-formed and in one style", lint),
+    Stage("unit", "modules, plugins, lab and artifact code; every bundle of every site against the schemas", unit),
+    Stage("inventories", "every site passes syntax and inventory checks", inventories),
+    Stage("artifacts", "the store has every artifact", artifacts),
+    Stage("lab", "the nodes are up", lab),
+    Stage("check", "a check before the run changes nothing", check, ("artifacts", "lab")),
+    Stage("converge", "from what the nodes are to the platform", converge, ("artifacts", "lab")),
+    Stage("again", "a second run changes nothing and restarts nothing", again, ("converge",)),
+    Stage("verify", "the platform serves, seen from outside", verify, ("converge",)),
+    Stage("outside", "machines fail and come back, data stays", outside, ("converge",)),
+    Stage("molecule", "every role by itself: check, converge, idempotence, verify", molecule, ("artifacts", "converge")),
+]
+
+os.environ.setdefault("ANSIBLE_CONFIG", str(PROJECT / "ansible.cfg"))
