@@ -8,7 +8,7 @@ import time
 from ansible.module_utils.kube_api import KubeApi
 from ansible.module_utils.kube_status import explain
 
-_PRELUDE = r"""
+PRELUDE = r"""
 report() { printf '%s\t%s\t%s\n' "$1" "$2" "$(printf %s "$3" | tr '\n\t' '  ')"; }
 works() { what=$1; shift; if found=$("$@" 2>&1); then report ok "$what" "$found"; else report failed "$what" "$found"; fi; }
 refused() {
@@ -27,7 +27,7 @@ def definition(parameters, pod, suffix):
     container = {
         "name": "check",
         "image": parameters["image"],
-        "command": ["/bin/sh", "-c", _PRELUDE + pod["script"]],
+        "command": ["/bin/sh", "-c", PRELUDE + pod["script"]],
         "env": pod["env"],
         "volumeMounts": [{"name": f"files-{n}", "mountPath": path, "readOnly": True} for n, path in enumerate(pod["files"])],
         "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "128Mi"}},

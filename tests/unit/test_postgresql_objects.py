@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import base64
-from pathlib import Path
 
-import ansible.module_utils
 import pytest
-
-ansible.module_utils.__path__.append(str(Path(__file__).parents[2] / "plugins/module_utils"))
-from ansible.module_utils.postgresql_server import database_statements, statements, user_statements  # noqa: E402
-from ansible.module_utils.scram import matches, verifier  # noqa: E402
+from ansible.module_utils.postgresql_server import database_statements, statements, user_statements
+from ansible.module_utils.scram import matches, verifier
 
 USER = {"name": "voicehelper", "password": "secret", "member_of": [], "connection_limit": None, "create": True}
 
