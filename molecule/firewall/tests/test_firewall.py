@@ -1,0 +1,85 @@
+"""The packet filter, tried from outside: this test's machine is on the node's network but is no node."""
+
+import json
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+OPEN, CLOSED = 30080, 9999
+
+
+@pytest.fixture(scope="module")
+def address():
+    """The machine's address, as molecule knows it."""
+    return json.loads(Path(os.environ["MOLECULE_INSTANCE_CONFIG"]).read_text())[0]["address"]
+
+
+@pytest.fixture(scope="module")
+def servers(host):
+    """One server on a port that rules allow, one on a port that none names."""
+    for port in (OPEN, CLOSED, 10250):
+        host.check_output(f"systemd-run --quiet --collect --unit=listen-{port} python3 -m http.server {port}")
+    host.check_output("sleep 2")
+    yield
+    host.run("systemctl stop 'listen-*'")
+
+
+def answers(address, port):
+    """Whether a connection from here comes through."""
+    try:
+        socket.create_connection((address, port), timeout=3).close()
+    except OSError:
+        return False
+    return True
+
+
+def ruleset(host):
+    """The objects of nft's JSON listing."""
+    return json.loads(host.check_output("nft --json list table inet voicehelper"))["nftables"]
+
+
+def test_rules_are_loaded_now_and_at_boot(host):
+    assert host.service("voicehelper-firewall").is_running
+    assert host.service("voicehelper-firewall").is_enabled
+    chain = next(entry["chain"] for entry in ruleset(host) if "chain" in entry)
+    assert (chain["hook"], chain["policy"]) == ("input", "drop")
+
+
+def test_ssh_is_never_cut(address):
+    assert answers(address, 22)
+
+
+@pytest.mark.usefixtures("servers")
+def test_a_port_that_a_rule_names_is_reached(address):
+    assert answers(address, OPEN)
+
+
+@pytest.mark.usefixtures("servers")
+def test_a_port_that_no_rule_names_is_not(address):
+    assert not answers(address, CLOSED)
+
+
+@pytest.mark.usefixtures("servers")
+def test_the_kubelet_is_for_nodes_and_pods_alone(address):
+    assert not answers(address, 10250)
+
+
+def test_forwarded_packets_are_left_to_network_policies(host):
+    assert all(entry["chain"].get("hook") == "input" for entry in ruleset(host) if "chain" in entry)
+
+
+def test_tables_of_others_survive_a_reload(host):
+    host.check_output("nft add table ip belongs-to-cilium")
+    host.check_output("systemctl reload voicehelper-firewall")
+    assert "belongs-to-cilium" in host.check_output("nft list tables")
+    host.check_output("systemctl stop voicehelper-firewall")
+    assert "belongs-to-cilium" in host.check_output("nft list tables")
+    assert "voicehelper" not in host.check_output("nft list tables")
+    host.check_output("systemctl start voicehelper-firewall")
+    host.check_output("nft delete table ip belongs-to-cilium")
+
+
+def test_the_way_back_is_given_up_once_ssh_is_proved(host):
+    assert host.run("systemctl is-active voicehelper-firewall-undo.timer").stdout.strip() == "inactive"
