@@ -2,19 +2,15 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).parents[2]
-sys.path.insert(0, str(REPOSITORY))
-
-from docs.generate.markdown import code, heading_comment, prose, table  # noqa: E402
-from docs.generate.roles import readme  # noqa: E402
+from docs.generate.markdown import code, heading_comment, prose, table
+from docs.generate.roles import readme
 
 
-def test_generated_files_are_current():
-    check = subprocess.run([sys.executable, "-m", "docs.generate", "--check"], cwd=REPOSITORY, capture_output=True, text=True)
+def test_generated_files_are_current(project):
+    check = subprocess.run([sys.executable, "-m", "docs.generate", "--check"], cwd=project, capture_output=True, text=True)
     assert check.returncode == 0, check.stderr
 
 
