@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from artifacts import gomod, pinning, report, runner, upstream
 from artifacts import mirror as mirrors
-from artifacts import pinning, report, runner, upstream
 from artifacts.catalogue import PATH, Catalogue
 from artifacts.recipes import Cookbook
 from artifacts.store import ARCHITECTURES, ArtifactError, Store, host_arch
@@ -116,6 +116,13 @@ def lock(
     with upstream.client() as http:
         for line in pinning.lock(http, PATH, component, version, choose=choose, scratch=store.work):
             console.print(line)
+
+
+@commands.command()
+def bump(name: Annotated[str, typer.Argument(help="A Go build of recipes.yml.")]) -> None:
+    """Move a build's go.mod and go.sum to the version that the catalogue chooses; then commit them."""
+    for program in gomod.bump(_book(), Store.default(), name):
+        console.print(program)
 
 
 @commands.command()

@@ -15,6 +15,7 @@ import yaml
 from artifacts.catalogue import Catalogue
 from artifacts.store import REPOSITORY, ArtifactError, Store, sha256_of
 
+ADVISORY = ("seconds", "staged")  # options that the result does not depend on
 PATH = Path(__file__).parent / "recipes.yml"
 
 
@@ -98,7 +99,7 @@ class Cookbook:
 
             recipe = self.recipes[name]
             content = {
-                "options": {k: v for k, v in recipe.options.items() if k != "seconds"},
+                "options": {k: v for k, v in recipe.options.items() if k not in ADVISORY},
                 "arch": self.arch,
                 "kind": kind_of(recipe).fingerprint(recipe, self),
                 "needs": [self.key(need) for need in recipe.needs],

@@ -1,6 +1,7 @@
 """Go programs, built from ``artifacts/go/<recipe>/go.mod``: its ``tool`` lines say what, its go.sum pins the source.
 
-Options of a recipe: ``module`` (whose version must be the catalogue's), ``tags``, ``ldflags``, ``cgo``, ``rename``
+Options of a recipe: ``module`` (whose version must be the catalogue's; ``module_version`` where Go calls it otherwise,
+``staged`` for the version of the modules that it replaces by folders of its own repository), ``tags``, ``ldflags``, ``cgo``, ``rename``
 (Go's name of a binary → ours), ``sources`` (our name → path inside the module, copied beside the binaries),
 ``files`` (catalogue name → one binary, or archive member → binary or source), ``tools`` (binaries that this machine
 runs), ``nosumdb`` (modules that the checksum database does not know; go.sum pins them all the same).
@@ -39,14 +40,13 @@ def present(recipe: Recipe, book: Cookbook, store: Store) -> bool:
 def make(recipe: Recipe, book: Cookbook, kitchen: Kitchen) -> None:
     """Build all programs of the module at once and put them where the catalogue says."""
     options = recipe.options
-    version = book.catalogue.version(recipe.name)
     env = environment(recipe, book, kitchen)
     module = MODULES / recipe.name
     log = kitchen.log(recipe)
     _check_version(recipe, book, env)
 
     out = kitchen.scratch(recipe) / "out"
-    words = {"version": version, "major": version.split(".")[0], "minor": version.split(".")[1], "arch": book.arch}
+    words = placeholders(recipe, book)
     ldflags = " ".join(["-s", "-w", *options.get("ldflags", [])]).format(**words)
     command = ["go", "build", "-o", f"{out}/", "-ldflags", ldflags]
     if tags := options.get("tags"):
@@ -71,6 +71,13 @@ def make(recipe: Recipe, book: Cookbook, kitchen: Kitchen) -> None:
     kitchen.keep_output(recipe, out)
 
 
+def placeholders(recipe: Recipe, book: Cookbook) -> dict[str, str]:
+    """What the ``{…}`` in a recipe's options stand for."""
+    version = book.catalogue.version(recipe.name)
+    major, minor, patch = version.split(".", 2)
+    return {"version": version, "major": major, "minor": minor, "patch": patch, "arch": book.arch}
+
+
 def environment(recipe: Recipe, book: Cookbook, kitchen: Kitchen) -> dict[str, str]:
     """Environment of a reproducible build: nothing of the user's Go settings but the proxy."""
     env = {
@@ -92,8 +99,7 @@ def environment(recipe: Recipe, book: Cookbook, kitchen: Kitchen) -> dict[str, s
 
 def module_version(recipe: Recipe, book: Cookbook) -> str:
     """The version that the recipe's module must have, in Go's words."""
-    version = book.catalogue.version(recipe.name)
-    return recipe.options.get("module_version", "v{version}").format(version=version)
+    return recipe.options.get("module_version", "v{version}").format(**placeholders(recipe, book))
 
 
 def _check_version(recipe: Recipe, book: Cookbook, env: Mapping[str, str]) -> None:
@@ -103,7 +109,7 @@ def _check_version(recipe: Recipe, book: Cookbook, env: Mapping[str, str]) -> No
     if found != expected:
         raise ArtifactError(
             f"{recipe.name}: the catalogue wants {module} {expected}, artifacts/go/{recipe.name}/go.mod has {found}; "
-            f"there run: go get -tool {module}/…@{expected}"
+            f"run: artifacts bump {recipe.name}"
         )
 
 
