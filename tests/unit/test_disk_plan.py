@@ -1,0 +1,152 @@
+"""disk_plan: what is done to a disk, and what is refused, without a disk."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from ansible.module_utils import disk_plan
+from ansible.module_utils.disk_plan import Disk, Refused, Wanted
+
+PLAIN = Wanted("/data", "voicehelper", "xfs", ("noatime",))
+JOINED = replace(PLAIN, joined=True)
+KEY = "/etc/voicehelper/data-disks.key"
+
+
+def signature(kind, label="", uuid="u-1"):
+    return {"type": kind, "label": label, "uuid": uuid}
+
+
+BLANK = Disk("/dev/vdb")
+OURS = Disk("/dev/vdb", signatures=[signature("xfs", "voicehelper")], has_data=True)
+FOREIGN = Disk("/dev/vdb", signatures=[signature("ext4", "backup")], has_data=True)
+LUKS = Disk("/dev/vdb", encrypt=True, signatures=[signature("crypto_LUKS", "voicehelper")], has_data=True)
+MEMBER = Disk("/dev/vdb", signatures=[signature("LVM2_member")], volume_group="voicehelper", has_data=True)
+
+
+@pytest.mark.parametrize(
+    ("disk", "wanted", "state"),
+    [
+        (BLANK, PLAIN, "blank"),
+        (OURS, PLAIN, "ours"),
+        (replace(OURS, mounted="mounted at /data"), PLAIN, "ours"),
+        (replace(OURS, wipe=True), PLAIN, "ours"),  # an order to wipe that stayed in the inventory does no harm later
+        (replace(FOREIGN, wipe=True), PLAIN, "wipe"),
+        (replace(BLANK, wipe=True), PLAIN, "blank"),
+        (replace(BLANK, wipe=True, has_data=True), PLAIN, "wipe"),
+        (replace(BLANK, encrypt=True), PLAIN, "blank"),
+        (LUKS, PLAIN, "ours"),
+        (LUKS, JOINED, "ours"),
+        (replace(LUKS, holders=["dm-0"]), PLAIN, "ours"),
+        (MEMBER, JOINED, "ours"),
+    ],
+)
+def test_what_a_disk_is(disk, wanted, state):
+    assert disk_plan.state(disk, wanted) == state
+
+
+@pytest.mark.parametrize(
+    ("disk", "wanted", "words"),
+    [
+        (replace(BLANK, exists=False), PLAIN, ["no disk /dev/vdb"]),
+        (FOREIGN, PLAIN, ["ext4 labelled backup", "/dev/vdb", "wipe: true"]),
+        (replace(BLANK, partitions=["vdb1"]), PLAIN, ["partition vdb1", "wipe: true"]),
+        (replace(BLANK, has_data=True), PLAIN, ["data without a known signature"]),
+        (replace(FOREIGN, wipe=True, mounted="mounted at /srv"), PLAIN, ["in use", "/srv"]),
+        (replace(FOREIGN, wipe=True, holders=["md0"]), PLAIN, ["in use", "md0"]),
+        (replace(BLANK, mounted="swap"), PLAIN, ["in use", "swap"]),
+        (OURS, replace(PLAIN, filesystem="ext4"), ["data_disks_filesystem", "found xfs", "wanted ext4"]),
+        (OURS, JOINED, ["xfs labelled voicehelper"]),  # one disk of data does not become a volume group
+        (MEMBER, PLAIN, ["LVM2_member"]),  # a disk was taken off the list
+        (replace(MEMBER, volume_group="other"), JOINED, ["LVM2_member"]),
+        (replace(LUKS, encrypt=False), PLAIN, ["crypto_LUKS"]),  # encryption is not dropped by a word
+        (replace(OURS, encrypt=True), PLAIN, ["xfs labelled voicehelper"]),  # nor laid over data
+        (replace(LUKS, signatures=[signature("crypto_LUKS", "private")]), PLAIN, ["crypto_LUKS labelled private"]),
+    ],
+)
+def test_what_is_refused_and_why(disk, wanted, words):
+    with pytest.raises(Refused) as refusal:
+        disk_plan.state(disk, wanted)
+    assert all(word in str(refusal.value) for word in ["data_disks_", *words])
+
+
+def test_inside_our_own_layer_left_over_bytes_do_not_matter_but_signatures_do():
+    assert disk_plan.fresh(replace(BLANK, has_data=True), PLAIN) is True
+    assert disk_plan.fresh(OURS, PLAIN) is False
+    with pytest.raises(Refused, match="ext4 labelled backup inside"):
+        disk_plan.fresh(FOREIGN, PLAIN)
+
+
+@pytest.mark.parametrize(
+    ("disks", "has", "words"),
+    [
+        ([BLANK, Disk("/dev/vdc")], set(), ["/dev/vdb, /dev/vdc", "dm_mod", "one disk", "6.1"]),
+        ([replace(BLANK, encrypt=True)], {"dm_mod"}, ["/dev/vdb", "dm_crypt", "encrypt: false"]),
+    ],
+)
+def test_a_kernel_without_device_mapper_is_named(disks, has, words):
+    with pytest.raises(Refused) as refusal:
+        disk_plan.lacking(disks, "6.1", has)
+    assert all(word in str(refusal.value) for word in words)
+
+
+def test_one_plain_disk_needs_no_device_mapper():
+    disk_plan.lacking([BLANK], "6.1", set())
+
+
+def test_wiping_takes_partitions_first():
+    assert disk_plan.wiping(Disk("/dev/vdb", partitions=["vdb1", "vdb2"])) == [
+        ["wipefs", "--all", "--force", "/dev/vdb1"],
+        ["wipefs", "--all", "--force", "/dev/vdb2"],
+        ["wipefs", "--all", "--force", "/dev/vdb"],
+        ["blockdev", "--rereadpt", "/dev/vdb"],
+    ]
+
+
+def test_encryption():
+    """The kernel of the lab has no dm-crypt: that these commands do what they say is cryptsetup's own promise."""
+    assert disk_plan.encrypting("/dev/vdb", PLAIN, KEY) == [
+        ["cryptsetup", "luksFormat", "--batch-mode", "--type=luks2", "--label=voicehelper", "/dev/vdb", KEY]
+    ]
+    assert disk_plan.opening("/dev/vdb", "u-1", KEY) == [["cryptsetup", "open", f"--key-file={KEY}", "/dev/vdb", "luks-u-1"]]
+
+
+def test_crypttab_keeps_the_lines_of_others_and_is_written_once():
+    others = "# mine\nswap /dev/sda3 /dev/urandom swap\n"
+    once = disk_plan.crypttab(others, "u-1", KEY)
+    assert once == f"{others}luks-u-1 UUID=u-1 {KEY} luks,nofail\n"
+    assert disk_plan.crypttab(once, "u-1", KEY) == once
+    assert disk_plan.crypttab(once.replace(KEY, "/old"), "u-1", KEY) == once
+    assert disk_plan.crypttab("", "u-1", KEY) == f"luks-u-1 UUID=u-1 {KEY} luks,nofail\n"
+
+
+def test_blank_disks_become_one_volume():
+    commands, was_there = disk_plan.joining([BLANK, Disk("/dev/vdc")], JOINED)
+    assert was_there is False
+    assert [command[0] for command in commands] == ["pvcreate", "vgcreate", "lvcreate"]
+    assert commands[1] == ["vgcreate", "voicehelper", "/dev/vdb", "/dev/vdc"]
+
+
+def test_a_new_disk_enlarges_the_volume():
+    commands, was_there = disk_plan.joining([MEMBER, Disk("/dev/vdc")], JOINED)
+    assert was_there is True
+    assert commands == [
+        ["pvcreate", "--yes", "/dev/vdc"],
+        ["vgextend", "voicehelper", "/dev/vdc"],
+        ["lvextend", "--extents=+100%FREE", "/dev/voicehelper/data"],
+    ]
+    assert disk_plan.growing(JOINED, "/dev/voicehelper/data") == [["xfs_growfs", "/data"]]
+    assert disk_plan.growing(replace(JOINED, filesystem="ext4"), "/dev/voicehelper/data") == [["resize2fs", "/dev/voicehelper/data"]]
+
+
+def test_a_whole_volume_is_left_alone():
+    assert disk_plan.joining([MEMBER, replace(MEMBER, device="/dev/vdc")], JOINED) == ([], True)
+
+
+def test_the_mount_goes_by_uuid():
+    unit = disk_plan.mount_unit("6d0c-1", replace(PLAIN, options=("noatime", "discard")))
+    assert "What=/dev/disk/by-uuid/6d0c-1\nWhere=/data\nType=xfs\nOptions=noatime,discard\n" in unit
+
+
+def test_the_kubelet_waits_for_the_data():
+    assert "RequiresMountsFor=/data\n" in disk_plan.kubelet_dropin(PLAIN)
