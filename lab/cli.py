@@ -135,9 +135,6 @@ def app() -> None:
     except LabError as error:
         console.print(f"[red]lab:[/red] {error}", soft_wrap=True)
         sys.exit(1)
-    except KeyboardInterrupt:
-        console.print("lab: interrupted; the same command goes on from here")
-        sys.exit(130)
 
 
 def _nodes(lab: Lab, names: list[str] | None) -> list[topology.Node]:

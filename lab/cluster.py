@@ -14,7 +14,7 @@ from pathlib import Path
 from artifacts.store import Store
 from lab import disks, host, image, ssh
 from lab.podman import LABEL_CLONE, LABEL_SPEC, Podman
-from lab.progress import each, step
+from lab.progress import console, each, step
 from lab.state import REPOSITORY, LabError, Paths
 from lab.topology import Node, Topology
 
@@ -50,17 +50,18 @@ class Lab:
         self.refuse_others()
         ssh.ensure_key(self.paths)
         recipes = [image.depot(), *(image.node(release) for release in sorted({n.release for n in self.topology.nodes}))]
-        images = dict(zip((recipe.tag for recipe in recipes), each("Images", recipes, self._image), strict=True))
+        each("Images", recipes, lambda recipe: image.ensure(self.podman, recipe))
         step("Network", self._ensure_network)
         self._remove_strays()
-        devices = {node.name: disks.attach(self.paths, node) for node in self.topology.nodes}
+        for node in self.topology.nodes:
+            self._attach(node)
         existing = self.podman.containers()
 
         def bring(node: Node | None) -> None:
             if node is None:
-                self._ensure_depot(images[image.depot().tag], existing)
+                self._ensure_depot(existing)
             else:
-                self._ensure_node(node, images[image.node(node.release).tag], devices[node.name], existing)
+                self._ensure_node(node, existing)
 
         each("Nodes and depot", [*self.topology.nodes, None], bring)
         each("SSH answers", self.topology.nodes, self.wait_for_ssh)
@@ -77,18 +78,21 @@ class Lab:
 
     def reboot(self, nodes: list[Node]) -> None:
         """Restart nodes in good order and wait until SSH answers again."""
+        self.refuse_others()
         for node in nodes:
-            disks.attach(self.paths, node)
+            self._attach(node)
         each("Rebooting", nodes, lambda node: self.podman("restart", f"--time={STOP_SECONDS}", self.container(node.name)))
         each("SSH answers", nodes, self.wait_for_ssh)
 
     def kill(self, node: Node) -> None:
         """End a node as a power cut would: nothing inside it gets to know."""
+        self.refuse_others()
         self.podman("kill", "--signal=KILL", self.container(node.name))
 
     def start(self, node: Node) -> None:
         """Start a node that was killed or stopped."""
-        self._write_disks(node, disks.attach(self.paths, node))
+        self.refuse_others()
+        self._attach(node)
         self.podman("start", self.container(node.name))
         self.wait_for_ssh(node)
 
@@ -135,9 +139,6 @@ class Lab:
             time.sleep(0.1)
         raise LabError(f"{node.name} ({node.address}) does not answer by SSH; see `podman logs {self.container(node.name)}`")
 
-    def _image(self, recipe: image.Image) -> str:
-        return image.ensure(self.podman, recipe)
-
     def _ensure_network(self) -> None:
         if self.podman.network(self.network):
             return
@@ -155,29 +156,32 @@ class Lab:
                 self._remove_disks(node)
                 _remove_tree(self.paths.node(node))
 
-    def _ensure_node(self, node: Node, image_id: str, devices: list[tuple[str, str]], existing: dict[str, dict]) -> None:
+    def _ensure_node(self, node: Node, existing: dict[str, dict]) -> None:
         name = self.container(node.name)
-        self._write_disks(node, devices)
-        command = self._node_command(node, image_id)
-        spec = hashlib.sha256(repr(command).encode()).hexdigest()
+        ready = self.paths.node(node.name) / "ready"
+        options, tag = self._node_options(node), image.node(node.release).tag
+        spec = _hash(options)
         if name in existing:
             if existing[name]["Labels"].get(LABEL_SPEC) != spec:
-                raise LabError(f"{node.name} was made from another definition or image; `lab reset {node.name}` remakes it")
+                raise LabError(f"{node.name}: its address or disks are not what they were; `lab reset {node.name}` remakes it")
+            if existing[name]["Image"] != tag:
+                console.print(f"{node.name} was made from an older image; `lab reset {node.name}` remakes it")
             if existing[name]["State"] == "running":
                 return
-            if (self.paths.node(node.name) / "ready").exists():
+            if ready.exists():
                 self.podman("start", name)
                 return
             self.podman("rm", "--force", "--time=0", name)  # an interrupted `up` left it half made
         for directory in NODE_DIRECTORIES:
             (self.paths.node(node.name) / directory).mkdir(parents=True, exist_ok=True)
-        self.podman("create", f"--name={name}", f"--label={LABEL_SPEC}={spec}", *command)
+        ready.unlink(missing_ok=True)
+        self.podman("create", f"--name={name}", f"--label={LABEL_SPEC}={spec}", *options, tag)
         with self.podman.root_of(name) as root:
             self._furnish(node, root)
-        (self.paths.node(node.name) / "ready").touch()
+        ready.touch()
         self.podman("start", name)
 
-    def _node_command(self, node: Node, image_id: str) -> list[str]:
+    def _node_options(self, node: Node) -> list[str]:
         state = self.paths.node(node.name)
         return [
             *self.podman.labels,
@@ -186,13 +190,13 @@ class Lab:
             f"--network={self.network}:ip={node.address},mac={_mac(node.address)}",
             f"--volume={state / 'boot'}:/lab:ro",
             *(f"--volume={state / name}:{path}" for name, path in NODE_DIRECTORIES.items()),
-            image_id,
         ]
 
-    def _write_disks(self, node: Node, devices: list[tuple[str, str]]) -> None:
+    def _attach(self, node: Node) -> None:
+        """Attach the node's disks and write down for its next boot which devices they are."""
         table = self.paths.node(node.name) / "boot" / "disks"
         table.parent.mkdir(parents=True, exist_ok=True)
-        table.write_text(disks.describe(devices))
+        table.write_text(disks.describe(disks.attach(self.paths, node)))
 
     def _furnish(self, node: Node, root: Path) -> None:
         """What an installer leaves on a machine: name, identity, resolver, host keys, the administrator's key."""
@@ -204,7 +208,7 @@ class Lab:
         for cached in (REPOSITORY / ".cache/facts").glob(f"*{node.name}"):
             cached.unlink()
 
-    def _ensure_depot(self, image_id: str, existing: dict[str, dict]) -> None:
+    def _ensure_depot(self, existing: dict[str, dict]) -> None:
         store = Store.default()
         for folder in (store.files, store.registry):
             folder.mkdir(parents=True, exist_ok=True)
@@ -212,9 +216,9 @@ class Lab:
             *(*self.podman.labels, "--restart=always", "--hostname=depot"),
             f"--network={self.network}:ip={self.topology.depot_address},mac={_mac(self.topology.depot_address)}",
             f"--volume={store.root}:/store:ro",
-            image_id,
+            image.depot().tag,
         ]
-        spec = hashlib.sha256(repr(command).encode()).hexdigest()
+        spec = _hash(command)
         if self.depot in existing:
             if existing[self.depot]["Labels"].get(LABEL_SPEC) == spec:
                 if existing[self.depot]["State"] != "running":
@@ -234,6 +238,10 @@ class Lab:
     def _forget_cluster(self) -> None:
         """The cluster is gone: so is the kubeconfig that leads to it. The site's secrets stay."""
         (self.topology.inventory / "credentials/kubeconfig").unlink(missing_ok=True)
+
+
+def _hash(command: list[str]) -> str:
+    return hashlib.sha256(repr(command).encode()).hexdigest()
 
 
 def _mac(address: str) -> str:

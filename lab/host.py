@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import resource
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 from lab.state import LabError, Paths
@@ -63,11 +63,12 @@ def podman_environment(paths: Paths) -> dict[str, str]:
     return {**os.environ, "CONTAINERS_CONF": str(conf)}
 
 
-def apt_settings() -> Iterator[str]:
+@functools.cache
+def apt_settings() -> tuple[str, ...]:
     """The host's own way to its package mirrors (proxies, checks), as apt.conf lines for the nodes."""
     wanted = ("Acquire::http::Proxy", "Acquire::https::Proxy", "Acquire::Check-")
     dump = subprocess.run(["apt-config", "dump"], capture_output=True, text=True, check=True).stdout
-    yield from (line for line in dump.splitlines() if line.startswith(wanted))
+    return tuple(line for line in dump.splitlines() if line.startswith(wanted))
 
 
 def _search_path() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import subprocess
 import tempfile
@@ -13,7 +14,6 @@ from lab.podman import Podman
 from lab.state import LabError
 
 ROOTFS = Path(__file__).parent / "rootfs"
-LABEL_RECIPE = "io.voicehelper.recipe"
 NAMESPACE = "localhost/voicehelper-lab"
 
 
@@ -30,16 +30,17 @@ class Image:
 
     @property
     def tag(self) -> str:
-        """Name and tag in podman's storage."""
-        return f"{NAMESPACE}/{self.name}:{self.release}"
+        """Name and tag in podman's storage; clones with other recipes do not disturb each other."""
+        return f"{NAMESPACE}/{self.name}:{self.release}-{self.recipe[:12]}"
 
-    @property
+    @functools.cached_property
     def recipe(self) -> str:
         """Hash of everything that the image is made of: another recipe, another image."""
         parts = [repr(self), *apt_settings(), *((ROOTFS / source).read_text() for source in self.files)]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
+@functools.cache
 def node(release: str) -> Image:
     """What a Debian server has right after its installation, and nothing more."""
     return Image(
@@ -64,6 +65,7 @@ def node(release: str) -> Image:
     )
 
 
+@functools.cache
 def depot() -> Image:
     """The lab's mirror: files over HTTP and a container registry, both read-only."""
     return Image(
@@ -80,19 +82,17 @@ def depot() -> Image:
     )
 
 
-def ensure(podman: Podman, image: Image) -> str:
-    """Make the image unless podman has this very recipe already; return its ID."""
-    known = podman.image(image.tag)
-    if known and (known.get("Labels") or {}).get(LABEL_RECIPE) == image.recipe:
-        return known["Id"]
+def ensure(podman: Podman, image: Image) -> None:
+    """Make the image unless podman has this very recipe already; older ones that no node uses any more go."""
+    if podman.succeeds("image", "exists", image.tag):
+        return
     with tempfile.TemporaryDirectory(prefix="voicehelper-lab-") as folder:
         archive = Path(folder, "root.tar")
         _bootstrap(image, archive)
-        labels = [f"--change=LABEL={LABEL_RECIPE}={image.recipe}", f'--change=CMD ["{image.command}"]']
-        podman("import", *labels, archive, image.tag)
-    if known:
-        podman("image", "prune", "--force", "--filter", f"label={LABEL_RECIPE}")
-    return podman.image(image.tag)["Id"]
+        podman("import", f'--change=CMD ["{image.command}"]', archive, image.tag)
+    for tag in podman("images", "--format={{.Repository}}:{{.Tag}}", f"{NAMESPACE}/{image.name}").splitlines():
+        if tag.startswith(image.tag.rpartition("-")[0]) and tag != image.tag:
+            podman("rmi", tag, check=False)
 
 
 def _bootstrap(image: Image, archive: Path) -> None:

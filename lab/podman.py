@@ -41,10 +41,9 @@ class Podman:
         listing = self("ps", "--all", "--filter", f"label={LABEL_LAB}={self.topology}", "--format=json")
         return {entry["Names"][0]: entry for entry in json.loads(listing or "[]")}
 
-    def image(self, tag: str) -> dict | None:
-        """An image's description (``Id``, ``Labels``), or None when there is no such image."""
-        found = json.loads(self("image", "inspect", tag, check=False) or "[]")
-        return found[0] if found else None
+    def succeeds(self, *arguments: str) -> bool:
+        """Whether podman's answer to a question (``… exists``) is yes."""
+        return subprocess.run(["podman", *arguments], env=self.environment, capture_output=True, check=False).returncode == 0
 
     def network(self, name: str) -> dict | None:
         """A network's description, or None when there is no such network."""

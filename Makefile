@@ -1,0 +1,46 @@
+# From nothing to a running platform: `make lab`. What else there is: `make`.
+.DEFAULT_GOAL := help
+.PHONY: help venv lab test bench docs down
+
+export TOPOLOGY ?= lab
+MODE ?= full
+BIN := .venv/bin
+READY := .venv/.ready
+
+help: ## Show this
+	@echo 'make TARGET [TOPOLOGY=lab|minimal|recommended|prod] [MODE=full|provision|storage|kubernetes|…]'
+	@sed -n 's/^\([a-z]*\):[^#=]*## \(.*\)/  \1|\2/p' Makefile | column -t -s '|'
+
+venv: $(READY) ## Make the Python environment in .venv
+
+lab: $(READY) ## Fill the artifact store, make the nodes, run site.yml (or the part that MODE names) on them, and verify
+	@echo '[1/3] Artifacts'
+	@$(BIN)/artifacts prepare
+	@echo '[2/3] Nodes'
+	@$(BIN)/lab up
+	@echo '[3/3] site.yml'
+	@$(BIN)/lab run site.yml $(if $(filter-out full,$(MODE)),--tags '$(MODE)')
+	@echo
+	@echo 'The lab is up. Try:  . $(BIN)/activate;$(if $(filter-out lab,$(TOPOLOGY)), export TOPOLOGY=$(TOPOLOGY);) lab kubectl get pods -A'
+	@echo 'Remove it wholly:    make down$(if $(filter-out lab,$(TOPOLOGY)), TOPOLOGY=$(TOPOLOGY))'
+
+test: $(READY) ## Lint, unit, render and role tests
+	@$(BIN)/python -m tests.run $(ARGS)
+
+bench: $(READY) ## Measure on the lab: first run, second run, one more worker; write docs/benchmarks.md
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+docs: $(READY) ## Write the reference pages and role READMEs from the code
+	@$(BIN)/python -m docs.generate
+
+down: $(READY) ## Remove the lab: containers, network, disks, state
+	@$(BIN)/lab down
+
+$(READY): requirements.lock .config/uv.lock pyproject.toml
+	@echo 'Python tools → .venv'
+	@python3 -c 'import ensurepip, venv' 2>/dev/null || { apt-get update -qq && apt-get install -qq python3-venv; }
+	@python3 -m venv .venv
+	@$(BIN)/python -m pip install --quiet --require-hashes --requirement .config/uv.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --requirement requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $@
