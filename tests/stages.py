@@ -90,7 +90,7 @@ def lint(_run: Callable) -> Iterator[Step]:
     yield Step("ruff check", ["ruff", "check", "--quiet", "--output-format=concise", "."])
     yield Step("ruff format", ["ruff", "format", "--check", "--quiet", "."])
     yield Step("yamllint", ["yamllint", "--strict", "."])
-    yield Step("ansible-lint", ["ansible-lint", "--quiet", "--profile=production"])
+    yield Step("ansible-lint", ["ansible-lint", "-q", "--profile=production"])
 
 
 def unit(_run: Callable) -> Iterator[Step]:
