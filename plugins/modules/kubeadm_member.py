@@ -38,6 +38,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import time
 from pathlib import Path
 
@@ -48,6 +49,7 @@ STAMP = Path("/var/lib/voicehelper/kubeadm-member.json")
 CONFIG = KUBERNETES / "kubeadm.yaml"
 TRACES = ("kubelet.conf", "bootstrap-kubelet.conf", "admin.conf", "manifests/kube-apiserver.yaml", "manifests/etcd.yaml")
 ETCD_DATA = Path("/var/lib/etcd/member")
+KERNEL_CHECK = re.compile(r"(CONFIG|CGROUPS|OS|KERNEL)\w*: ")  # what kubeadm prints of the kernel drowns the reason
 KUBEADM, ETCDCTL = "/usr/local/bin/kubeadm", "/usr/local/bin/etcdctl"
 
 
@@ -90,7 +92,8 @@ class Member:
         limited = ["timeout", str(self.params["timeout"]), *command]
         rc, out, err = self.module.run_command(limited)
         if rc and check:
-            tail = "\n".join((out + err).strip().splitlines()[-25:])
+            text = re.sub(r"\x1b\[[0-9;]*m", "", f"{out}\n{err}")
+            tail = "\n".join([line for line in text.splitlines() if line.strip() and not KERNEL_CHECK.match(line)][-20:])
             reason = f"did not end within {self.params['timeout']} s" if rc == 124 else f"failed ({rc})"
             self.module.fail_json(msg=f"`{' '.join(command[:3])}` {reason}:\n{tail}", rc=rc)
         return out
