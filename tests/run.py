@@ -1,4 +1,4 @@
-"""Every proof that this project has, in order, with one line each: `python tests/run.py [STAGE…]`.
+"""Every proof that this project has, in order, with one line each: `python -m tests.run [STAGE…]`.
 
 A stage whose needs failed is counted as failed. What this run started it also removes; a lab that was up before stays up.
 """
@@ -17,11 +17,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(PROJECT))
-
-from tests import stages  # noqa: E402
-from tests.stages import Stage, Step  # noqa: E402
+from tests import stages
+from tests.stages import PROJECT, Stage, Step
 
 LOGS = PROJECT / ".cache/test-logs"
 TAIL_LINES = 60
@@ -147,9 +144,11 @@ def own_lab(execute: Callable) -> Iterator[None]:
 def main() -> int:
     """Entry point. Exit code 1 when anything failed."""
     known = {stage.name: stage for stage in stages.ALL}
-    parser = argparse.ArgumentParser(description=__doc__, epilog="\n".join(f"{s.name}: {s.about}" for s in stages.ALL))
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.run", description=__doc__, epilog="\n".join(f"{s.name}: {s.about}" for s in stages.ALL)
+    )
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("stages", nargs="*", metavar="STAGE", help=f"only these: {', '.join(known)}; as they stand, without what they need")
+    parser.add_argument("stages", nargs="*", metavar="STAGE", help="only these, without what they need")
     parser.add_argument("--verbose", action="store_true", help="show what every command says")
     chosen = parser.parse_args()
     if unknown := set(chosen.stages) - set(known):

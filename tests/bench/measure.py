@@ -1,0 +1,98 @@
+"""Run playbooks on the lab with a watch: seconds, tasks, changes, and the memory that the nodes take meanwhile."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from lab.cluster import Lab
+from lab.state import Paths
+from lab.topology import OWN, load
+
+PROJECT = Path(__file__).resolve().parents[2]
+BIN = Path(sys.executable).parent
+CLUSTER = ("playbooks/provision.yml", "playbooks/storage.yml", "playbooks/kubernetes.yml")
+PLATFORM = ("site.yml",)
+RUN_SECONDS = 30 * 60
+_SAMPLE_SECONDS = 2
+_CGROUPS = Path("/sys/fs/cgroup")
+
+
+class BenchError(Exception):
+    """A run that is to be measured failed; the text says which and why."""
+
+
+def command(*words: str, seconds: float = RUN_SECONDS, **environment: str) -> None:
+    """Run a program of this project. Raises BenchError with its last lines."""
+    surroundings = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", **environment}
+    done = subprocess.run(words, cwd=PROJECT, env=surroundings, capture_output=True, text=True, timeout=seconds, check=False)
+    if done.returncode:
+        tail = "\n".join((done.stdout + done.stderr).splitlines()[-40:])
+        raise BenchError(f"{' '.join(words)} failed ({done.returncode}):\n{tail}")
+
+
+def lab() -> Lab:
+    """The lab as its state says, added workers included."""
+    paths = Paths.of(OWN)
+    return Lab(paths, load(paths))
+
+
+def playbooks(name: str, books: tuple[str, ...]) -> dict[str, Any]:
+    """Run playbooks on the lab; gives seconds, hosts (counts by outcome) and tasks (seconds, task, path)."""
+    timing = PROJECT / f".cache/bench-{name}.json"
+    began = time.monotonic()
+    inventory = str(lab().topology.inventory)
+    command("ansible-playbook", "-i", inventory, *books, SITE_PROGRESS_TIMING_FILE=str(timing))
+    seconds = time.monotonic() - began
+    return {**json.loads(timing.read_text()), "seconds": round(seconds, 1)}
+
+
+@contextmanager
+def memory(nodes: Lab) -> Iterator[dict[str, int]]:
+    """Peak of each node's memory in MiB while the block runs: what its processes hold, without the cache of files."""
+    folders = {node.name: _folder(nodes, node.name) for node in nodes.topology.nodes}
+    peaks: dict[str, int] = dict.fromkeys(folders, 0)
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(_SAMPLE_SECONDS):
+            for name, folder in folders.items():
+                peaks[name] = max(peaks[name], _held(folder) >> 20)
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield peaks
+    finally:
+        done.set()
+        watcher.join()
+
+
+def _folder(nodes: Lab, name: str) -> Path:
+    """The memory cgroup of a node's container, on hosts with cgroups of version 1 and 2."""
+    pid = nodes.podman("inspect", "--format={{.State.Pid}}", nodes.container(name))
+    for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():
+        number, controllers, path = line.split(":", 2)
+        whole = path.removesuffix("/init.scope").lstrip("/")
+        if "memory" in controllers.split(","):
+            return _CGROUPS / "memory" / whole
+        if number == "0" and (_CGROUPS / "cgroup.controllers").exists():
+            return _CGROUPS / whole
+    raise BenchError(f"{name}: its container has no memory cgroup")
+
+
+def _held(folder: Path) -> int:
+    """Bytes that the processes of a cgroup and of those below it hold."""
+    try:
+        found = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+    except FileNotFoundError:  # the node is being replaced
+        return 0
+    return int(found.get("total_rss", found.get("anon", 0)))

@@ -1,0 +1,115 @@
+"""docs/benchmarks.md from measurements."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from artifacts.catalogue import Catalogue
+from artifacts.recipes import Cookbook
+from artifacts.store import Store, host_arch
+
+# Measured by hand on such a machine: the programs alone, with nothing around them.
+FLOOR = {"kubeadm init": 8.0, "kubeadm join of a worker": 1.5, "Cilium": 25.0}
+# Kubespray on the same three nodes with the same local artifacts, without a network plugin. Its second run changes 20 things.
+PEER = {"first": 263, "second": 250}
+WANTED = {"first": 3 * sum(FLOOR.values()), "second": 25.0}
+_NAMES = {
+    "first": "Blank machines → all nodes Ready, Cilium serving",
+    "second": "The same again, nothing to do",
+    "platform": "Tiers 00 to 02 with PostgreSQL, and verification, on that cluster",
+    "platform again": "All of site.yml again, verification included",
+    "worker": "One more worker, blank → Ready, in the whole run",
+}
+
+
+def page(results: dict[str, Any]) -> str:
+    """The page as Markdown."""
+    parts = [_head(results), _times(results["runs"]), _meaning(results["runs"]), _tasks(results["runs"])]
+    parts += [_slowest(results["runs"], name) for name in ("first", "second")]
+    parts += [_memory(results["runs"]), _build()]
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(headings: Sequence[str], rows: Sequence[Sequence[Any]], right: int = 1) -> str:
+    rules = ["---", *["--:" if 0 < n <= right else "---" for n in range(1, len(headings))]]
+    return "\n".join("| " + " | ".join(map(str, row)) + " |" for row in (headings, rules, *rows))
+
+
+def _head(results: dict[str, Any]) -> str:
+    machine = results["machine"]
+    where = f"{machine['cores']} cores ({machine['model']}), {machine['memory_gib']} GiB, Linux {machine['kernel']}"
+    return (
+        "# Benchmarks\n\n"
+        "<!-- Written by `make bench`; do not edit. -->\n\n"
+        f"Three nodes of the lab on one machine with {where}, on {results['date']}. Every artifact is in the store, the nodes are blank "
+        "Debian with empty disks. `make bench` measures again and writes this page; it remakes the lab's nodes."
+    )
+
+
+def _times(runs: dict[str, Any]) -> str:
+    rows = []
+    for name, run in runs.items():
+        wanted = f"{WANTED[name]:.0f} s" if name in WANTED else ""
+        peer = f"{PEER[name]} s, {PEER[name] / run['seconds']:.1f} times as long" if name in PEER else ""
+        changed = sum(host["changed"] for host in run["hosts"].values())
+        rows.append((_NAMES[name], f"{run['seconds']:.1f} s", changed, wanted, peer))
+    return "## Times\n\n" + _table(("Run", "Time", "Changed", "Wanted at most", "Kubespray"), rows, right=2)
+
+
+def _meaning(runs: dict[str, Any]) -> str:
+    floor = sum(FLOOR.values())
+    spelled = ", ".join(f"{name} {seconds:g} s" for name, seconds in FLOOR.items())
+    verdicts = [
+        f"- The floor is what the programs themselves take, one after the other, by hand: {spelled}, {floor:g} s together. "
+        f"The first run takes {runs['first']['seconds'] / floor:.1f} times that, and prepares machines and disks besides.",
+        "- The peer runs on the same nodes from the same local artifacts and installs no network plugin; its second run changes 20 things "
+        "and restarts etcd. Ours changes nothing.",
+        "- All nodes share the machine's cores: the agents of Cilium compile their programs on all three nodes at once, which on machines "
+        "of their own takes a third of the time.",
+    ]
+    missed = [name for name, seconds in WANTED.items() if runs[name]["seconds"] > seconds]
+    if missed:
+        verdicts.append(f"- Slower than wanted: {', '.join(_NAMES[name] for name in missed)}.")
+    return "### What it means\n\n" + "\n".join(verdicts)
+
+
+def _tasks(runs: dict[str, Any]) -> str:
+    hosts = sorted({host for run in runs.values() for host in run["hosts"]})
+    columns = [name for name in _NAMES if name in runs]
+    rows = [(host, *(_ran(runs[name], host) for name in columns)) for host in hosts]
+    text = "Tasks that ran on each host; every task costs a node about half a second, so a role has few.\n\n"
+    return "## Tasks\n\n" + text + _table(("Host", *columns), rows, right=len(columns))
+
+
+def _ran(run: dict[str, Any], host: str) -> int | str:
+    return run["hosts"][host]["ok"] if host in run["hosts"] else ""
+
+
+def _slowest(runs: dict[str, Any], name: str) -> str:
+    tasks = sorted(runs[name]["tasks"], key=lambda task: -task["seconds"])[:10]
+    rows = [(task["task"], f"{task['seconds']:.1f} s", f"`{task['path'].split(':')[0]}`") for task in tasks]
+    return f"### The slowest ten tasks of the {name} run\n\n" + _table(("Task", "Time", "Where"), rows)
+
+
+def _memory(runs: dict[str, Any]) -> str:
+    columns = [name for name in ("first", "platform") if "memory_mib" in runs.get(name, {})]
+    nodes = sorted(runs[columns[0]]["memory_mib"])
+    rows = [(node, *(f"{runs[name]['memory_mib'][node]} MiB" for name in columns)) for node in nodes]
+    rows.append(("together", *(f"{sum(runs[name]['memory_mib'].values())} MiB" for name in columns)))
+    text = "The most that the processes of a node held at a time during a run, without the cache of files.\n\n"
+    return "## Memory\n\n" + text + _table(("Node", *columns), rows, right=len(columns))
+
+
+def _build() -> str:
+    book = Cookbook.load(Catalogue.load(), host_arch())
+    store = Store.default()
+    recipes = sorted(book.select(()), key=lambda recipe: -recipe.seconds)
+    rows = [(f"`{recipe.name}`", f"{recipe.seconds} s", recipe.kind) for recipe in recipes if recipe.seconds >= 10]
+    total = sum(recipe.seconds for recipe in recipes)
+    size = sum(path.stat().st_size for path in store.root.rglob("*") if path.is_file() and not path.is_symlink())
+    text = (
+        f"From an empty store, with module and package registries as the only sources, one core each: {total // 60} minutes of work in all, "
+        f"two recipes at a time. The store then has {size / 2**30:.1f} GiB. A recipe is made again only when its inputs change.\n\n"
+    )
+    return "## A cold build of the artifacts\n\n" + text + _table(("Recipe", "Time", "Kind"), rows)
