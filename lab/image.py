@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import functools
 import hashlib
 import subprocess
@@ -14,6 +15,7 @@ from lab.podman import Podman
 from lab.state import LabError
 
 ROOTFS = Path(__file__).parent / "rootfs"
+LOCKS = Path("/run/lock")
 NAMESPACE = "localhost/voicehelper-lab"
 
 
@@ -84,12 +86,14 @@ def depot() -> Image:
 
 def ensure(podman: Podman, image: Image) -> None:
     """Make the image unless podman has this very recipe already; older ones that no node uses any more go."""
-    if podman.succeeds("image", "exists", image.tag):
-        return
-    with tempfile.TemporaryDirectory(prefix="voicehelper-lab-") as folder:
-        archive = Path(folder, "root.tar")
-        _bootstrap(image, archive)
-        podman("import", f'--change=CMD ["{image.command}"]', archive, image.tag)
+    with (LOCKS / f"voicehelper-{image.name}-{image.release}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # labs with other state directories share podman's images
+        if podman.succeeds("image", "exists", image.tag):
+            return
+        with tempfile.TemporaryDirectory(prefix="voicehelper-lab-") as folder:
+            archive = Path(folder, "root.tar")
+            _bootstrap(image, archive)
+            podman("import", f'--change=CMD ["{image.command}"]', archive, image.tag)
     for tag in podman("images", "--format={{.Repository}}:{{.Tag}}", f"{NAMESPACE}/{image.name}").splitlines():
         if tag.startswith(image.tag.rpartition("-")[0]) and tag != image.tag:
             podman("rmi", tag, check=False)
