@@ -109,7 +109,7 @@ def _build() -> str:
     total = sum(recipe.seconds for recipe in recipes)
     size = sum(path.stat().st_size for path in store.root.rglob("*") if path.is_file() and not path.is_symlink())
     text = (
-        f"From an empty store, with module and package registries as the only sources, one core each: {total // 60} minutes of work in all, "
-        f"two recipes at a time. The store then has {size / 2**30:.1f} GiB. A recipe is made again only when its inputs change.\n\n"
+        f"From an empty store, with module and package registries as the only sources, one core each: {total // 60} minutes of work "
+        f"in all, two recipes at a time. The store then has {size / 2**30:.1f} GiB. A recipe is made again only when its inputs change.\n\n"
     )
     return "## A cold build of the artifacts\n\n" + text + _table(("Recipe", "Time", "Kind"), rows)

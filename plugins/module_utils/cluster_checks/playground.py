@@ -100,9 +100,16 @@ class Playground:
             if phase in phases:
                 return pod
             if phase in ("gone", "Failed") or time.monotonic() > self.site.deadline:
-                reasons = explain(self.site.api, pod) if pod else []
-                raise RuntimeError(f"pod {name} is {phase}, wanted {' or '.join(phases)}. {' '.join(reasons)}")
+                raise RuntimeError(f"pod {name} is {phase}, wanted {' or '.join(phases)}. {' '.join(self._reasons(pod))}")
             time.sleep(POLL_SECONDS)
+
+    def _reasons(self, pod: dict[str, Any] | None) -> list[str]:
+        """Why a pod, or a claim that it waits for, is not where it should be."""
+        if not pod:
+            return []
+        volumes = [volume.get("persistentVolumeClaim") for volume in pod["spec"].get("volumes", [])]
+        claims = [self.get("PersistentVolumeClaim", claim["claimName"]) for claim in volumes if claim]
+        return [line for item in (pod, *filter(None, claims)) for line in explain(self.site.api, item)]
 
     def findings(self, check: str) -> list[Finding]:
         """What all pods found for a check; the first who asks lets them probe."""

@@ -38,7 +38,8 @@ def table(findings: Sequence[dict[str, Any]]) -> str:
 
 
 def _cut(text: str, column: str) -> str:
-    return textwrap.shorten(text, _WIDEST[column], placeholder=" …") if column in _WIDEST else text
+    width = _WIDEST.get(column, len(text))
+    return text if len(text) <= width else f"{text[: width - 2]} …"
 
 
 def _wrapped(row: Sequence[str], widths: Sequence[int]) -> list[str]:
