@@ -33,7 +33,7 @@ class ActionModule(ActionBase):
         findings = fleet.validate(hosts, probes)
         for host, probe in probes.items():
             judged = machines.validate(self._machine(host, probe, hostvars[host], task_vars["groups"]))
-            findings += tolerate(judged, hostvars[host].get("preflight_tolerate", self._task.args["tolerate"]))
+            findings += tolerate(judged, hostvars[host].get("preflight_tolerate", self._task.args.get("tolerate") or []))
         fatal = any(finding.fatal for finding in findings)
         if findings:
             self._display.display(f"\n{report(findings)}\n", color=C.COLOR_ERROR if fatal else C.COLOR_WARN)
@@ -52,7 +52,6 @@ class ActionModule(ActionBase):
             role=role,
             probe=probe,
             wanted=variables["sizing"]["machine"][role],
-            disks=variables.get("data_disks_devices") or [],
             kubernetes=str(variables["artifacts_versions"]["kubernetes"]),
             limits=self._task.args["limits"],
         )

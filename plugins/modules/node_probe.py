@@ -24,7 +24,17 @@ options:
       port: {description: A TCP port; a refused connection is an answer too., type: int, default: 22}
   names: {description: Names that must resolve., type: list, elements: str, default: []}
   urls: {description: Addresses that must answer to HTTP HEAD with any status., type: list, elements: str, default: []}
-  disks: {description: Disks that the inventory names., type: list, elements: str, default: []}
+  disks:
+    description: Disks that the inventory names, judged by the rules of role data_disks.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      device: {description: Path., type: path, required: true}
+      wipe: {description: Whether what is on it may be erased., type: bool, default: false}
+      encrypt: {description: Whether it is to carry LUKS., type: bool, default: false}
+  disk_label: {description: Label by which a disk of ours is recognised., type: str, required: true}
+  disk_filesystem: {description: File system of the data volume., type: str, default: xfs}
   etcd_directory:
     description: Where etcd will write. Its disk is timed while the node is not part of a cluster. Empty for no test.
     type: str
@@ -53,6 +63,11 @@ PEER_SPEC = {
     "address": {"type": "str", "required": True},
     "port": {"type": "int", "default": 22},
 }
+DISK_SPEC = {
+    "device": {"type": "path", "required": True},
+    "wipe": {"type": "bool", "default": False},
+    "encrypt": {"type": "bool", "default": False},
+}
 
 
 def look(params: dict) -> dict:
@@ -70,7 +85,7 @@ def look(params: dict) -> dict:
         "memory_gib": hardware.memory_gib(),
         "kernel": hardware.kernel(),
         "disks": hardware.disks(),
-        "named_disks": {device: hardware.named_disk(device) for device in params["disks"]},
+        "refused_disks": hardware.refused_disks(params["disks"], params["disk_label"], params["disk_filesystem"]),
         "swap": hardware.swap(),
         "interface": network.interface_of(params["address"]),
         "taken_ports": {} if state["joined"] else network.taken(params["ports"]),
@@ -91,7 +106,9 @@ def main():
             "peers": {"type": "list", "elements": "dict", "default": [], "options": PEER_SPEC},
             "names": {"type": "list", "elements": "str", "default": []},
             "urls": {"type": "list", "elements": "str", "default": []},
-            "disks": {"type": "list", "elements": "str", "default": []},
+            "disks": {"type": "list", "elements": "dict", "default": [], "options": DISK_SPEC},
+            "disk_label": {"type": "str", "required": True},
+            "disk_filesystem": {"type": "str", "default": "xfs"},
             "etcd_directory": {"type": "str", "default": ""},
         },
         supports_check_mode=True,

@@ -11,12 +11,12 @@ import tempfile
 import time
 from pathlib import Path
 
+from ansible.module_utils import disk_facts, disk_plan
+
 GIB = 1024**3
 SECTOR = 512
 NOT_DISKS = re.compile(r"(loop|ram|zram|dm-|md|sr|fd|nbd)\d")
 HYPERVISOR_DISKS = re.compile(r"(x?vd)[a-z]")
-OWN_LABEL = "voicehelper"
-SAMPLES, SAMPLE_BYTES = 32, 64 * 1024
 FSYNC_ROUNDS, FSYNC_BYTES, FSYNC_SECONDS = 200, 2300, 3.0  # the write size of etcd's own log
 # From linux/netlink.h and linux/netfilter/nf_tables.h.
 NETLINK_NETFILTER, NETLINK_ERROR, NETLINK_LENGTH, NETLINK_REQUEST_DUMP, NFT_GET_TABLES = 12, 2, 20, 0x301, 10 << 8 | 1
@@ -60,65 +60,20 @@ def disks() -> list[dict]:
     return [disk for disk in found if disk["gib"] > 0]
 
 
-def _mounts() -> dict[str, str]:
-    """Mount point of each mounted device (real path)."""
-    lines = (line.split() for line in Path("/proc/self/mounts").read_text().splitlines())
-    return {os.path.realpath(fields[0]): fields[1] for fields in lines if fields[0].startswith("/dev/")}
-
-
-def _signature(device: str) -> dict[str, str]:
-    """What blkid reads on the device itself: TYPE or PTTYPE, UUID, LABEL; nothing on an empty disk."""
-    answer = subprocess.run(["blkid", "-p", "-o", "export", device], capture_output=True, text=True, check=False)
-    if answer.returncode == 8:
-        return {"ambiguous": "several signatures"}
-    return dict(line.split("=", 1) for line in answer.stdout.splitlines() if "=" in line)
-
-
-def _data(device: str) -> str:
-    """Says so when anything but zeros is at the start, the end, or in samples between."""
-    try:
-        with open(device, "rb") as stream:  # noqa: PTH123 - a block device
-            size = stream.seek(0, os.SEEK_END)
-            for index in range(SAMPLES):
-                stream.seek((size - SAMPLE_BYTES) * index // (SAMPLES - 1) if size > SAMPLE_BYTES else 0)
-                if any(stream.read(SAMPLE_BYTES)):
-                    return "data without a signature"
-    except OSError as error:
-        return f"something that cannot be read ({error.strerror})"
-    return ""
-
-
-def named_disk(device: str) -> dict:
-    """State of a disk the inventory names: {present, gib, kind, content, partitions, mounted, known}.
-
-    `content` says what is on it ("" for an empty disk), `mounted` where; `known` is true when /etc/fstab or
-    /etc/crypttab speak of it, or its label is one that this project gives.
-    """
-    path = os.path.realpath(device)
-    if not Path(path).is_block_device():
-        return {"present": False}
-    name = Path(path).name
-    parts = sorted(part.parent.name for part in Path("/sys/class/block", name).resolve().glob("*/partition"))
-    mounts = _mounts()
-    signature = _signature(path)
-    kind = signature.get("TYPE") or signature.get("PTTYPE") or signature.get("ambiguous", "")
-    return {
-        "present": True,
-        "gib": size_gib(name),
-        "kind": disk_kind(name),
-        "content": kind or _data(path),
-        "partitions": parts,
-        "mounted": [mounts[f"/dev/{part}"] for part in (name, *parts) if f"/dev/{part}" in mounts],
-        "known": _known(device, path, signature),
-    }
-
-
-def _known(device: str, path: str, signature: dict[str, str]) -> bool:
-    if signature.get("LABEL", "").startswith(OWN_LABEL):
-        return True
-    tables = "".join(Path(table).read_text() for table in ("/etc/fstab", "/etc/crypttab") if Path(table).exists())
-    marks = {device, path, signature.get("UUID", device)}
-    return any(re.search(rf"(^|[\s=]){re.escape(mark)}(\s|$)", tables, re.MULTILINE) for mark in marks)
+def refused_disks(disks: list[dict], label: str, filesystem: str) -> list[str]:
+    """Why role data_disks would refuse the disks that the inventory names, by its own rules; nothing when it would not."""
+    wanted = disk_plan.Wanted("/data", label, filesystem, (), joined=len(disks) > 1)
+    found = [disk_facts.inspect(disk["device"], disk["wipe"], disk["encrypt"]) for disk in disks]
+    refusals = []
+    for judge in (
+        lambda: disk_plan.lacking(found, os.uname().release, disk_facts.device_mapper()),
+        *(lambda disk=disk: disk_plan.state(disk, wanted) for disk in found),
+    ):
+        try:
+            judge()
+        except disk_plan.Refused as refusal:
+            refusals.append(str(refusal))
+    return refusals
 
 
 def fsync_p99_ms(directory: str) -> float:

@@ -26,14 +26,13 @@ UNTESTED = {
 class Machine:
     """A node, what the probe saw on it, and what its role asks of it.
 
-    `probe` is the answer of `node_probe`; `wanted` the machine row of the size class; `disks` what the inventory names.
+    `probe` is the answer of `node_probe`; `wanted` the machine row of the size class.
     """
 
     host: str
     role: str
     probe: Mapping[str, Any]
     wanted: Mapping[str, Any]
-    disks: list[Mapping[str, Any]]
     kubernetes: str
     limits: Mapping[str, float]
 
@@ -83,21 +82,11 @@ def check_size(machine: Machine) -> Iterator[Finding]:
 
 
 def check_disks(machine: Machine) -> Iterator[Finding]:
-    """Each named disk is there, and empty unless the inventory allows it to be wiped or it is already in use here."""
-    for entry in machine.disks:
-        device = entry["device"]
-        disk = machine.probe["named_disks"].get(device, {"present": False})
-        if not disk["present"]:
-            remedy = "Name a disk that `lsblk` shows, best by /dev/disk/by-id"
-            yield Finding(machine.host, "data_disks_devices", f"{device} is missing", "a block device", remedy, "disk")
-        elif foreign := [point for point in disk["mounted"] if not _ours(point)]:
-            found = f"{device} is mounted on {', '.join(foreign)}"
-            yield Finding(machine.host, "data_disks_devices", found, "a disk of its own", "Name another", "disk")
-        elif disk["content"] and not (disk["mounted"] or disk["known"] or entry.get("wipe")):
-            parts = f", partitions {' '.join(disk['partitions'])}" if disk["partitions"] else ""
-            found = f"{device} carries {disk['content']}{parts}"
-            remedy = "Save what it holds, then say wipe: true for this disk"
-            yield Finding(machine.host, "data_disks_devices", found, "an empty disk", remedy, "disk")
+    """Role data_disks would take each named disk: `variable: found …, wanted …` is what it says when it would not."""
+    for refusal in machine.probe["refused_disks"]:
+        variable, _, text = refusal.partition(": found ")
+        found, _, wanted = text.partition(", wanted ")
+        yield Finding(machine.host, variable, found, wanted, check="disk")
 
 
 def check_identity(machine: Machine) -> Iterator[Finding]:
@@ -188,10 +177,6 @@ def _listed(system: Mapping[str, str], known: Mapping[str, tuple[str, ...]]) -> 
     """Whether the release, or the major release, is in the table."""
     versions = known.get(system["id"], ())
     return any(system["version"] == version or system["version"].split(".")[0] == version for version in versions)
-
-
-def _ours(mount_point: str) -> bool:
-    return mount_point == "/data" or mount_point.startswith("/data/")
 
 
 def _version(text: str) -> tuple[int, int, int]:

@@ -1,0 +1,235 @@
+"""What the inventory check refuses: each rule by a site that breaks it, and a good site that none refuses."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+from ansible.module_utils.validators.inventory import Site, validate
+
+KUBERNETES = {"component": "kubernetes", "path": "dl.k8s.io/{version}", "sha256": {"1.36.4": {"amd64": "0" * 64}}}
+VARIABLES = {
+    "platform_size": "minimal",
+    "sizing_classes": {"lab": {}, "minimal": {}},
+    "platform_node_cidr": "10.0.0.0/24",
+    "platform_pod_cidr": "10.244.0.0/16",
+    "platform_service_cidr": "10.96.0.0/16",
+    "platform_api_vip": "10.0.0.10",
+    "platform_load_balancer_pool": {"start": "10.0.0.200", "stop": "10.0.0.239"},
+    "artifacts_source": "upstream",
+    "artifacts_versions": {"kubernetes": "1.36.4"},
+    "artifacts_files": {"kubeadm": KUBERNETES},
+}
+
+
+def site(hosts=("cp-1", "cp-2", "cp-3", "worker-1"), removed=None, secrets_error="", **changes):
+    """A good site with three control planes and a worker, changed by the keywords."""
+    variables = copy.deepcopy(VARIABLES) | changes
+    nodes = {host: {"ansible_host": f"10.0.0.{number}"} for number, host in enumerate(hosts, start=11)}
+    groups = {
+        "nodes": list(nodes),
+        "control_plane": [host for host in nodes if host.startswith("cp")],
+        "workers": [host for host in nodes if not host.startswith("cp")],
+    }
+    return Site(variables, nodes, groups, removed or {}, secrets_error)
+
+
+def with_host(host, **variables):
+    """A good site in which one host has other variables."""
+    changed = site()
+    changed.hosts[host].update(variables)
+    return changed
+
+
+def only(findings):
+    """The single finding there must be."""
+    assert len(findings) == 1, findings
+    return findings[0]
+
+
+def test_a_good_site_has_no_finding():
+    assert validate(site()) == []
+
+
+@pytest.mark.parametrize("count", [1, 3, 5])
+def test_an_odd_number_of_control_planes_passes(count):
+    assert validate(site(hosts=[f"cp-{number}" for number in range(count)])) == []
+
+
+@pytest.mark.parametrize("count", [2, 4])
+def test_an_even_number_of_control_planes_is_refused(count):
+    finding = only(validate(site(hosts=[f"cp-{number}" for number in range(count)])))
+    assert finding.what == "group control_plane"
+    assert finding.found.startswith(f"{count}: cp-0")
+    assert "odd number" in finding.wanted
+
+
+def test_no_control_plane_is_refused():
+    assert only(validate(site(hosts=["worker-1"]))).what == "group control_plane"
+
+
+def test_no_host_at_all_is_refused():
+    assert only(validate(site(hosts=[]))).what == "group nodes"
+
+
+def test_an_unknown_size_is_refused_with_the_known_ones():
+    finding = only(validate(site(platform_size="huge")))
+    assert (finding.what, finding.found, finding.wanted) == ("platform_size", "huge", "one of lab, minimal")
+
+
+@pytest.mark.parametrize("name", ["platform_size", "platform_node_cidr", "platform_load_balancer_pool"])
+def test_a_missing_variable_is_named(name):
+    assert only(validate(site(**{name: None}))).what == name
+
+
+def test_a_removed_variable_is_refused_with_what_to_use():
+    finding = only(validate(site(removed={"kube_version": "artifacts_versions.kubernetes"}, kube_version="1.36.4")))
+    assert (finding.what, finding.found) == ("kube_version", "1.36.4")
+    assert "artifacts_versions.kubernetes" in finding.wanted
+
+
+def test_a_removed_variable_of_one_host_names_the_host():
+    broken = with_host("worker-1", kube_version="1.36.4")
+    assert only(validate(Site(broken.variables, broken.hosts, broken.groups, {"kube_version": "x"}))).host == "worker-1"
+
+
+def test_a_host_in_both_roles_is_refused():
+    broken = site()
+    broken.groups["workers"].append("cp-1")
+    finding = only(validate(broken))
+    assert (finding.host, finding.found) == ("cp-1", "groups control_plane and workers")
+
+
+def test_a_host_in_no_role_is_refused():
+    broken = site()
+    broken.groups["workers"].clear()
+    assert only(validate(broken)).found == "neither control_plane nor workers"
+
+
+@pytest.mark.parametrize("name", ["Worker_1", "worker.1", "-worker", "w" * 64])
+def test_a_name_that_is_no_host_name_is_refused(name):
+    finding = only(validate(site(hosts=["cp-1", name])))
+    assert (finding.host, finding.what) == (name, "inventory_hostname")
+
+
+def test_names_that_differ_in_case_only_are_refused():
+    assert only(validate(site(hosts=["cp-1", "worker", "WORKER"]))).host == "WORKER"
+
+
+def test_an_address_given_twice_names_both_hosts():
+    finding = only(validate(with_host("worker-1", ansible_host="10.0.0.11")))
+    assert (finding.host, finding.found) == ("worker-1", "10.0.0.11, also the address of cp-1")
+
+
+@pytest.mark.parametrize(("value", "found"), [("10.1.0.14", "10.1.0.14"), ("", "nothing"), ("node.example", "node.example")])
+def test_an_address_that_is_none_of_the_node_network_is_refused(value, found):
+    finding = only(validate(with_host("worker-1", ansible_host=value)))
+    assert (finding.host, finding.what, finding.found) == ("worker-1", "ansible_host", found)
+
+
+@pytest.mark.parametrize("value", ["10.0.0.0", "10.0.0.255"])
+def test_the_networks_own_addresses_are_refused(value):
+    assert "network or broadcast" in only(validate(with_host("worker-1", ansible_host=value))).found
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "other"),
+    [
+        ("platform_pod_cidr", "10.0.0.0/16", "platform_node_cidr"),
+        ("platform_service_cidr", "10.244.128.0/17", "platform_pod_cidr"),
+        ("platform_service_cidr", "10.0.0.0/25", "platform_node_cidr"),
+    ],
+)
+def test_overlapping_networks_are_refused(name, value, other):
+    findings = [finding for finding in validate(site(**{name: value})) if "overlaps" in finding.found]
+    assert any({name, other} <= {finding.what, *finding.found.split()} for finding in findings)
+
+
+@pytest.mark.parametrize("value", ["10.244.0.1/16", "pods", "10.244.0.0/33"])
+def test_a_network_that_is_none_is_refused(value):
+    finding = only(validate(site(platform_pod_cidr=value)))
+    assert (finding.what, finding.found) == ("platform_pod_cidr", value)
+
+
+def test_a_pod_network_too_small_for_the_nodes_is_refused():
+    assert "room for 2" in only(validate(site(platform_pod_cidr="10.244.0.0/23"))).found
+
+
+def test_no_address_for_the_api_is_refused():
+    assert only(validate(site(platform_api_vip=""))).what == "platform_api_vip"
+
+
+def test_an_external_load_balancer_replaces_the_virtual_address():
+    assert validate(site(platform_api_vip="", platform_api_load_balancer="api.example")) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ("10.0.0.11", "10.0.0.11, the address of cp-1"),
+        ("10.9.0.1", "10.9.0.1"),
+        ("10.0.0.210", "10.0.0.210, inside platform_load_balancer_pool 10.0.0.200-10.0.0.239"),
+        ("vip", "vip"),
+    ],
+)
+def test_a_virtual_address_that_cannot_be_one_is_refused(value, found):
+    finding = only(validate(site(platform_api_vip=value)))
+    assert (finding.what, finding.found) == ("platform_api_vip", found)
+
+
+@pytest.mark.parametrize(
+    ("start", "stop", "found"),
+    [
+        ("10.0.0.14", "10.0.0.20", "holds worker-1"),
+        ("10.9.0.1", "10.9.0.9", "10.9.0.1-10.9.0.9"),
+        ("10.0.0.9", "10.0.0.5", "'stop': '10.0.0.5'"),
+    ],
+)
+def test_a_pool_that_cannot_be_one_is_refused(start, stop, found):
+    finding = only(validate(site(platform_load_balancer_pool={"start": start, "stop": stop})))
+    assert finding.what == "platform_load_balancer_pool"
+    assert found in finding.found
+
+
+def test_a_version_without_checksums_is_refused():
+    finding = only(validate(site(artifacts_versions={"kubernetes": "1.37.0"})))
+    assert (finding.what, finding.found) == ("artifacts_versions.kubernetes", "1.37.0")
+    assert "1.36.4" in finding.wanted
+    assert finding.fatal
+
+
+def test_a_component_without_a_version_is_refused():
+    assert only(validate(site(artifacts_versions={}))).found == "nothing"
+
+
+def test_built_files_need_no_checksum_in_the_catalogue():
+    assert validate(site(artifacts_source="built", artifacts_versions={"kubernetes": "1.37.0"})) == []
+
+
+def test_a_file_that_nobody_pinned_yet_is_worth_a_word_only():
+    chart = {"component": "cilium", "path": "helm.cilium.io/{version}"}
+    finding = only(validate(site(artifacts_versions={"cilium": "1.20.2"}, artifacts_files={"chart": chart})))
+    assert not finding.fatal
+
+
+@pytest.mark.parametrize(
+    ("disks", "found"),
+    [
+        ([{"device": "/dev/sdb"}, {"device": "/dev/sdb"}], "/dev/sdb twice"),
+        ([{"device": "sdb"}], "{'device': 'sdb'}"),
+        (["/dev/sdb"], "/dev/sdb"),
+        ([{"device": "/dev/sdb", "wipe_it": True}], "/dev/sdb: unknown wipe_it"),
+    ],
+)
+def test_disks_that_are_badly_named_are_refused(disks, found):
+    finding = only(validate(with_host("worker-1", data_disks_devices=disks)))
+    assert (finding.host, finding.what, finding.found) == ("worker-1", "data_disks_devices", found)
+
+
+def test_a_wrong_vault_password_is_refused():
+    finding = only(validate(site(secrets_error="wrong vault password: secrets.yml cannot be opened")))
+    assert "vault password" in finding.wanted
+
+
+def test_all_findings_come_at_once():
+    assert len(validate(site(platform_size="huge", platform_api_vip="vip", platform_pod_cidr="pods"))) == 3
