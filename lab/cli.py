@@ -135,6 +135,9 @@ def app() -> None:
     except LabError as error:
         console.print(f"[red]lab:[/red] {error}", soft_wrap=True)
         sys.exit(1)
+    except FileNotFoundError as error:
+        console.print(f"[red]lab:[/red] {error.filename} is not there; `lab up` installs what a lab needs", soft_wrap=True)
+        sys.exit(1)
 
 
 def _nodes(lab: Lab, names: list[str] | None) -> list[topology.Node]:
