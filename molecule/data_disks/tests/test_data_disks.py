@@ -1,5 +1,7 @@
 """The data volume of a machine, made on a disk that carried something else."""
 
+import time
+
 import pytest
 
 DISK = "/dev/disk/by-id/lab-data"
@@ -40,3 +42,23 @@ def test_static_volumes_have_their_directory(host):
 
 def test_the_kubelet_waits_for_the_volume(host):
     assert "RequiresMountsFor=/data" in host.file("/etc/systemd/system/kubelet.service.d/10-data.conf").content_string
+
+
+def is_back(host):
+    """Whether the machine answers from another boot; /run is empty then."""
+    try:
+        return host.run("test ! -e /run/not-rebooted-yet && systemctl is-active local-fs.target").rc == 0
+    except RuntimeError:  # no SSH
+        return False
+
+
+def test_it_is_there_again_after_a_reboot(host):
+    """Last, as it takes the machine away for a while."""
+    host.check_output("date > /data/kept; touch /run/not-rebooted-yet")
+    host.check_output("systemd-run --on-active=1 systemctl reboot")
+    deadline = time.monotonic() + 90
+    while not is_back(host):
+        assert time.monotonic() < deadline, "the machine did not come back"
+        time.sleep(2)
+    assert host.mount_point("/data").exists
+    host.check_output("cat /data/kept && rm /data/kept")
