@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,7 +23,8 @@ from tests.stages import PROJECT, Stage, Step
 
 LOGS = PROJECT / ".cache/test-logs"
 TAIL_LINES = 60
-_COUNTS = re.compile(r"(\d+) (passed|failed|errors?)\b")
+_SUMMARY = re.compile(r"^.*\b(?:passed|failed|errors?)\b.* in \d+\.\d+s", re.MULTILINE)  # the last line of each pytest
+_COUNTS = re.compile(r"(\d+) (passed|failed|error)")
 
 
 @dataclass
@@ -74,10 +76,14 @@ class Runner:
             output, code = (step.work(), 0) if step.work else self.execute(step.command, log, step.seconds, step.environment)
         except AssertionError as refusal:
             output, code = str(refusal), 1
-        counts = {kind.rstrip("s"): int(number) for number, kind in _COUNTS.findall("\n".join(output.splitlines()[-5:]))}
-        failed = counts.get("failed", 0) + counts.get("error", 0)
+        except Exception as error:  # a step that breaks is a failure like any other, and the rest still runs
+            output, code = f"{type(error).__name__}: {error}", 1
+        counts = Counter()
+        for number, kind in _COUNTS.findall(" ".join(_SUMMARY.findall(output))):
+            counts[kind] += int(number)
+        failed = counts["failed"] + counts["error"]
         ok = code == 0 and not failed
-        self.tally.add(name, ok, counts.get("passed", 0), failed)
+        self.tally.add(name, ok, counts["passed"], failed)
         told = ", ".join(f"{number} {kind}" for kind, number in counts.items()) or (output.strip() if step.work and ok else "")
         seconds = clock(time.monotonic() - began)
         print(f"   {'ok    ' if ok else 'FAILED'} {step.name} ({seconds}){': ' if told else ''}{told}", flush=True)

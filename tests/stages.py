@@ -13,6 +13,9 @@ from pathlib import Path
 
 import yaml
 
+from lab.cluster import Lab
+from lab.state import Paths
+from lab.topology import OWN, Topology, load
 from tests import nodes
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -48,28 +51,20 @@ class Stage:
 
 def lab_is_up() -> bool:
     """Whether the lab's own topology has any container."""
-    from lab.cluster import Lab
-    from lab.state import Paths
-    from lab.topology import OWN, load
-
-    paths = Paths.of(OWN)
     try:
-        return bool(Lab(paths, load(paths)).podman.containers())
+        return bool(Lab(Paths.of(OWN), topology()).podman.containers())
     except (FileNotFoundError, subprocess.CalledProcessError):  # no podman yet, so no lab
         return False
 
 
-def inventory() -> str:
-    """The lab's inventory; with added workers a derived one."""
-    from lab.state import Paths
-    from lab.topology import OWN, load
-
-    return str(load(Paths.of(OWN)).inventory)
+def topology() -> Topology:
+    """The lab as it is: its nodes, and its inventory, which is a derived one when workers were added."""
+    return load(Paths.of(OWN))
 
 
 def playbook(name: str, *options: str) -> list[str]:
     """Command line of a playbook on the lab."""
-    return ["ansible-playbook", "-i", inventory(), name, *options]
+    return ["ansible-playbook", "-i", str(topology().inventory), name, *options]
 
 
 def timed(name: str) -> dict[str, str]:
@@ -110,7 +105,7 @@ def artifacts(_run: Callable) -> Iterator[Step]:
 
 def lab(_run: Callable) -> Iterator[Step]:
     yield Step("up", [*LAB, "up"], 10 * MINUTE, decisive=True)
-    yield Step("every node answers", ["ansible", "-i", inventory(), "nodes", "-b", "-m", "ansible.builtin.ping"])
+    yield Step("every node answers", ["ansible", "-i", str(topology().inventory), "nodes", "-b", "-m", "ansible.builtin.ping"])
 
 
 def check(_run: Callable) -> Iterator[Step]:
