@@ -47,7 +47,7 @@ def up(
 @commands.command()
 def down(
     name: TopologyOption = topology.OWN,
-    purge: Annotated[bool, typer.Option("--purge", help="Also remove the images and the SSH key that labs share.")] = False,
+    purge: Annotated[bool, typer.Option("--purge", help="Also the images and the SSH key, if this was the last lab.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Even if another clone made it.")] = False,
 ) -> None:
     """Remove the lab wholly: containers, network, disks, state."""

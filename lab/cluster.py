@@ -8,20 +8,18 @@ import shutil
 import socket
 import subprocess
 import time
-import uuid
 from pathlib import Path
 
 from artifacts.store import Store
-from lab import disks, host, image, ssh
+from lab import disks, host, image, machine, ssh
 from lab.podman import LABEL_CLONE, LABEL_SPEC, Podman
 from lab.progress import console, each, step
 from lab.state import REPOSITORY, LabError, Paths
 from lab.topology import Node, Topology
 
-# Directories of a node that cannot live on podman's overlay: they hold overlays or want a plain disk.
-NODE_DIRECTORIES = {"containerd": "/var/lib/containerd", "kubelet": "/var/lib/kubelet", "etcd": "/var/lib/etcd"}
-BOOT_SECONDS = 60
+BOOT_SECONDS = 120
 STOP_SECONDS = 30
+ADDRESSES = Path("/var/lib/cni/networks")  # where podman's older back end notes which addresses it gave out
 
 
 class Lab:
@@ -54,7 +52,7 @@ class Lab:
         step("Network", self._ensure_network)
         self._remove_strays()
         for node in self.topology.nodes:
-            self._attach(node)
+            machine.attach(self.paths, node)
         existing = self.podman.containers()
 
         def bring(node: Node | None) -> None:
@@ -80,7 +78,7 @@ class Lab:
         """Restart nodes in good order and wait until SSH answers again."""
         self.refuse_others()
         for node in nodes:
-            self._attach(node)
+            machine.attach(self.paths, node)
         each("Rebooting", nodes, lambda node: self.podman("restart", f"--time={STOP_SECONDS}", self.container(node.name)))
         each("SSH answers", nodes, self.wait_for_ssh)
 
@@ -92,27 +90,26 @@ class Lab:
     def start(self, node: Node) -> None:
         """Start a node that was killed or stopped."""
         self.refuse_others()
-        self._attach(node)
+        machine.attach(self.paths, node)
         self.podman("start", self.container(node.name))
         self.wait_for_ssh(node)
 
     def down(self, *, purge: bool, force: bool) -> None:
-        """Remove everything of this lab; with ``purge`` also the images and the SSH key that all labs share."""
+        """Remove everything of this lab; with ``purge`` and no other lab left, also the images and the SSH key."""
         if not force:
             self.refuse_others()
         names = list(self.podman.containers())
         each("Removing containers", names, lambda name: self.podman("rm", "--force", "--time=0", "--volumes", name))
         if self.podman.network(self.network):
             self.podman("network", "rm", self.network)
+        _remove_tree(ADDRESSES / self.network)
         disks.detach(self.paths.lab)
         ssh.forget(self.paths, self.topology.network)
         self._forget_cluster()
         _remove_tree(self.paths.lab)
-        if purge:
-            for recipe in ("node", "depot"):
-                for tag in self.podman("images", "--quiet", f"{image.NAMESPACE}/{recipe}").split():
-                    self.podman("rmi", "--force", tag, check=False)
-            shutil.rmtree(self.paths.ssh, ignore_errors=True)
+        if purge and not any((folder / "nodes").exists() for folder in self.paths.root.iterdir()):
+            image.remove_all(self.podman)
+            _remove_tree(self.paths.ssh)
 
     def refuse_others(self) -> None:
         """Raise LabError when a lab of this topology exists but another clone made it."""
@@ -159,8 +156,9 @@ class Lab:
     def _ensure_node(self, node: Node, existing: dict[str, dict]) -> None:
         name = self.container(node.name)
         ready = self.paths.node(node.name) / "ready"
-        options, tag = self._node_options(node), image.node(node.release).tag
-        spec = _hash(options)
+        tag = image.node(node.release).tag
+        options = [*self.podman.labels, *machine.options(self.paths, node, self.network)]
+        spec = _hash([*options, *node.disks])
         if name in existing:
             if existing[name]["Labels"].get(LABEL_SPEC) != spec:
                 raise LabError(f"{node.name}: its address or disks are not what they were; `lab reset {node.name}` remakes it")
@@ -172,41 +170,13 @@ class Lab:
                 self.podman("start", name)
                 return
             self.podman("rm", "--force", "--time=0", name)  # an interrupted `up` left it half made
-        for directory in NODE_DIRECTORIES:
-            (self.paths.node(node.name) / directory).mkdir(parents=True, exist_ok=True)
+        machine.prepare(self.paths, node)
         ready.unlink(missing_ok=True)
         self.podman("create", f"--name={name}", f"--label={LABEL_SPEC}={spec}", *options, tag)
         with self.podman.root_of(name) as root:
-            self._furnish(node, root)
+            machine.furnish(self.paths, node, root)
         ready.touch()
         self.podman("start", name)
-
-    def _node_options(self, node: Node) -> list[str]:
-        state = self.paths.node(node.name)
-        return [
-            *self.podman.labels,
-            *("--privileged", "--systemd=always", "--cgroupns=private", "--pids-limit=-1", "--restart=always"),
-            *(f"--hostname={node.name}", "--no-hosts", "--dns=none"),
-            f"--network={self.network}:ip={node.address},mac={_mac(node.address)}",
-            f"--volume={state / 'boot'}:/lab:ro",
-            *(f"--volume={state / name}:{path}" for name, path in NODE_DIRECTORIES.items()),
-        ]
-
-    def _attach(self, node: Node) -> None:
-        """Attach the node's disks and write down for its next boot which devices they are."""
-        table = self.paths.node(node.name) / "boot" / "disks"
-        table.parent.mkdir(parents=True, exist_ok=True)
-        table.write_text(disks.describe(disks.attach(self.paths, node)))
-
-    def _furnish(self, node: Node, root: Path) -> None:
-        """What an installer leaves on a machine: name, identity, resolver, host keys, the administrator's key."""
-        (root / "etc/hostname").write_text(f"{node.name}\n")
-        (root / "etc/hosts").write_text(f"127.0.0.1 localhost\n::1 localhost ip6-localhost\n127.0.1.1 {node.name}\n")
-        shutil.copyfile("/etc/resolv.conf", root / "etc/resolv.conf")
-        (root / "etc/machine-id").write_text(f"{uuid.uuid4().hex}\n")
-        ssh.furnish(self.paths, root, node.address)
-        for cached in (REPOSITORY / ".cache/facts").glob(f"*{node.name}"):
-            cached.unlink()
 
     def _ensure_depot(self, existing: dict[str, dict]) -> None:
         store = Store.default()
@@ -214,7 +184,7 @@ class Lab:
             folder.mkdir(parents=True, exist_ok=True)
         command = [
             *(*self.podman.labels, "--restart=always", "--hostname=depot"),
-            f"--network={self.network}:ip={self.topology.depot_address},mac={_mac(self.topology.depot_address)}",
+            f"--network={self.network}:ip={self.topology.depot_address},mac={machine.mac(self.topology.depot_address)}",
             f"--volume={store.root}:/store:ro",
             image.depot().tag,
         ]
@@ -242,11 +212,6 @@ class Lab:
 
 def _hash(command: list[str]) -> str:
     return hashlib.sha256(repr(command).encode()).hexdigest()
-
-
-def _mac(address: str) -> str:
-    """A hardware address that stays with its IP address, as a network card's does: no neighbour keeps a stale one."""
-    return ":".join(["02", "56", *(f"{int(part):02x}" for part in address.split("."))])
 
 
 def _remove_tree(folder: Path) -> None:

@@ -99,6 +99,13 @@ def ensure(podman: Podman, image: Image) -> None:
             podman("rmi", tag, check=False)
 
 
+def remove_all(podman: Podman) -> None:
+    """Remove every image of the lab that no container uses."""
+    for name in ("node", "depot"):
+        for identity in podman("images", "--quiet", f"{NAMESPACE}/{name}").split():
+            podman("rmi", identity, check=False)
+
+
 def _bootstrap(image: Image, archive: Path) -> None:
     settings = archive.with_name("apt.conf")
     settings.write_text("".join(f"{line}\n" for line in apt_settings()))
