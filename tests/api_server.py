@@ -32,6 +32,7 @@ CREDENTIALS = {
     "admin": {"kind": "certificate", "ca": "ca", "common_name": "admin", "organization": "system:masters"},
 }
 READY_SECONDS = 60
+LIFETIME_SECONDS = 1800  # a test that is killed never calls `down`: both programs end by themselves
 
 
 def up(folder: Path) -> Path:
@@ -42,8 +43,16 @@ def up(folder: Path) -> Path:
 
     Raises:
         FileNotFoundError: a program is neither in the artifact store nor in PATH.
-        TimeoutError: the API server is not ready in time; its log is in the folder.
+        TimeoutError: the API server is not ready in time; the error ends with its log.
     """
+    try:
+        return _up(folder)
+    except BaseException:  # an interruption too leaves nothing behind
+        down(folder)
+        raise
+
+
+def _up(folder: Path) -> Path:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     files = _write_credentials(folder)
     etcd, peer, api = (_free_port() for _ in range(3))
@@ -57,15 +66,16 @@ def up(folder: Path) -> Path:
             return kubeconfig
         except ApiError:
             time.sleep(0.3)
-    raise TimeoutError(f"kube-apiserver is not ready after {READY_SECONDS} s: see {folder}/kube-apiserver.log")
+    log = (folder / "kube-apiserver.log").read_text(errors="replace")[-2000:]
+    raise TimeoutError(f"kube-apiserver is not ready after {READY_SECONDS} s; the end of its log:\n{log}")
 
 
 def down(folder: Path) -> None:
     """Stop what `up` started and remove the folder."""
     for name in ("kube-apiserver", "etcd"):
         file = folder / f"{name}.pid"
-        if file.exists() and (process := int(file.read_text())) and _is(process, name):
-            os.kill(process, signal.SIGKILL)
+        if file.exists() and _is_ours(process := int(file.read_text()), folder):
+            os.killpg(process, signal.SIGKILL)
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -147,13 +157,15 @@ def _write_kubeconfig(folder: Path, files: dict[str, Path], port: int) -> Path:
 
 def _start(folder: Path, name: str, *flags: str) -> None:
     with (folder / f"{name}.log").open("wb") as log:
-        process = subprocess.Popen([program(name), *flags], stdout=log, stderr=log, start_new_session=True)
+        command = ["timeout", str(LIFETIME_SECONDS), program(name), *flags]
+        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
     (folder / f"{name}.pid").write_text(str(process.pid))
 
 
-def _is(process: int, name: str) -> bool:
+def _is_ours(process: int, folder: Path) -> bool:
+    """Whether a number still means what was started for the folder, and not a later process that got it."""
     try:
-        return name in Path(f"/proc/{process}/cmdline").read_text()
+        return f"{folder}/" in Path(f"/proc/{process}/cmdline").read_text()
     except OSError:
         return False
 
@@ -165,4 +177,4 @@ def _free_port() -> int:
 
 
 if __name__ == "__main__":
-    {"up": up, "down": down}[sys.argv[1]](Path(sys.argv[2]))
+    {"up": up, "down": down}[sys.argv[1]](Path(sys.argv[2]).resolve())
