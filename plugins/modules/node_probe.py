@@ -11,7 +11,6 @@ description:
   - It only reads; the timing of the etcd disk, where asked for, writes to a file without a name.
 options:
   address: {description: Address by which the other nodes know this one., type: str, required: true}
-  sent_at: {description: The controller's clock at this task in seconds since 1970., type: float, required: true}
   ports: {description: Ports to find taken or free such as C(6443/tcp)., type: list, elements: str, default: []}
   peers:
     description: Other nodes to reach.
@@ -43,6 +42,8 @@ author: VoiceHelper
 """
 
 RETURN = r"""
+clock: {description: The node's clock at the beginning and at the end., type: list, returned: always}
+clock_offset: {description: Least seconds between the node's clock and the controller's., type: float, returned: always}
 hostname: {description: The current host name., type: str, returned: always}
 hosts_file: {description: What /etc/hosts says., type: str, returned: always}
 packages: {description: Installed packages., type: list, returned: always}
@@ -72,10 +73,9 @@ DISK_SPEC = {
 
 def look(params: dict) -> dict:
     """Everything there is to know, as one flat dict."""
-    state = software.kubernetes()
+    began, state = time.time(), software.kubernetes()
     timed = params["etcd_directory"] and not state["joined"]
-    return {
-        "clock_offset": round(time.time() - params["sent_at"], 2),
+    seen = {
         "hostname": platform.node(),
         "hosts_file": Path("/etc/hosts").read_text(),
         "machine_id": software.machine_id(),
@@ -95,13 +95,13 @@ def look(params: dict) -> dict:
         "packages": software.packages(),
         "ready_units": software.ready_units(),
     }
+    return {**seen, "clock": [began, time.time()]}
 
 
 def main():
     module = AnsibleModule(
         argument_spec={
             "address": {"type": "str", "required": True},
-            "sent_at": {"type": "float", "required": True},
             "ports": {"type": "list", "elements": "str", "default": []},
             "peers": {"type": "list", "elements": "dict", "default": [], "options": PEER_SPEC},
             "names": {"type": "list", "elements": "str", "default": []},

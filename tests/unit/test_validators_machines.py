@@ -19,6 +19,7 @@ PROBE = {
     "memory_gib": 15.6,
     "disks": [{"name": "sda", "gib": 100.0, "kind": "ssd"}, {"name": "sdb", "gib": 100.0, "kind": "ssd"}],
     "refused_disks": [],
+    "ready_units": ["chrony.service"],
     "swap": {"active": [], "fstab": False},
     "taken_ports": {},
     "unreached": {"names": {}, "peers": {}, "urls": {}},
@@ -134,6 +135,11 @@ def test_a_disk_that_was_not_timed_passes():
 
 def test_swap_is_worth_a_word_only():
     assert not only(judge(swap={"active": ["/dev/sda2"]})).fatal
+
+
+def test_another_packet_filter_is_worth_a_word():
+    finding = only(judge(ready_units=["ssh.service", "ufw.service"]))
+    assert (finding.found, finding.fatal) == ("ufw.service is active", False)
 
 
 def test_an_address_on_no_interface_is_refused():

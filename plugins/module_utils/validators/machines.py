@@ -12,6 +12,7 @@ SPEED = {"hdd": 0, "ssd": 1, "nvme": 2}
 OLDEST_KERNEL = (5, 10)  # Cilium's own floor
 TOLERANCE = 0.9  # firmware and kernel keep some memory; a seller's GB is smaller than a GiB
 ARCHITECTURES = ("x86_64", "aarch64")
+OTHER_FILTERS = {"firewalld.service", "ufw.service", "nftables.service"}
 TESTED = {"debian": ("12", "13")}
 UNTESTED = {
     "ubuntu": ("22.04", "24.04"),
@@ -137,6 +138,13 @@ def check_swap(machine: Machine) -> Iterator[Finding]:
         yield Finding(machine.host, "swap", ", ".join(active), "no swap", "It is switched off for good", "swap", False)
 
 
+def check_other_filters(machine: Machine) -> Iterator[Finding]:
+    """A second packet filter decides as well, and knows nothing of pods."""
+    for unit in sorted(OTHER_FILTERS.intersection(machine.probe["ready_units"])):
+        remedy = "Disable it, or set firewall_enabled: false and open the ports there"
+        yield Finding(machine.host, "packet filter", f"{unit} is active", "one filter", remedy, "firewall", False)
+
+
 def check_kubernetes(machine: Machine) -> Iterator[Finding]:
     """The wanted version is no downgrade, and the API server is not taken over a minor version."""
     state, wanted = machine.probe["kubernetes"], _version(machine.kubernetes)
@@ -164,6 +172,7 @@ CHECKS = (
     check_clock,
     check_etcd_disk,
     check_swap,
+    check_other_filters,
     check_kubernetes,
 )
 
