@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
+import httpx
 import typer
 from rich.console import Console
 from rich.markup import escape
@@ -26,8 +27,10 @@ def app() -> None:
     """Entry point: known errors are shown without a traceback."""
     try:
         commands()
-    except ArtifactError as error:
-        Console(stderr=True, highlight=False).print(f"[red]artifacts:[/] {escape(str(error))}")
+    except (ArtifactError, httpx.HTTPError) as error:
+        where = f"{error.request.url}: " if isinstance(error, httpx.RequestError) else ""
+        text = escape(f"{where}{error}")
+        Console(stderr=True, highlight=False, soft_wrap=True).print(f"[red]artifacts:[/] {text}")
         raise SystemExit(1) from None
 
 

@@ -31,7 +31,7 @@ def create(catalogue: Catalogue, store: Store, target: Path, *, arches: Iterable
     mirror = Store(target)
     with store.exclusive(), mirror.exclusive():
         for path in {file.path for file in files}:
-            mirror.add_file(store.files / path, path)
+            mirror.add_file(store.files / path, path, link=False)
         with upstream.client() as http, Registry.serve(store) as source, Registry.serve(mirror) as destination:
             for image in images:
                 ends = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from rich.table import Table
+from rich.table import Column, Table
 
 from artifacts.catalogue import Catalogue
 from artifacts.kinds.image import in_store
@@ -34,7 +34,8 @@ def rows(catalogue: Catalogue, store: Store, arch: str) -> Iterator[Row]:
 
 def table(found: list[Row], arch: str) -> Table:
     """The rows for people; what is absent stands out."""
-    result = Table("artifact", "version", f"source ({arch})", "pinned", "store", caption=_summary(found))
+    source = Column(f"source ({arch})", overflow="fold")
+    result = Table("artifact", "version", source, "pinned", "store", caption=_summary(found))
     for row in found:
         result.add_row(row.name, row.version, row.source, _mark(row.pinned), _mark(row.stored))
     return result

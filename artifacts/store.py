@@ -116,16 +116,14 @@ class Store:
             lock["images"].update(images or {})
             write_atomically(self.lock_path, json.dumps(lock, indent=1, sort_keys=True) + "\n")
 
-    def add_file(self, source: Path, path: str) -> str:
-        """Put ``source`` at its upstream ``path`` (hard-linked where possible); gives its SHA-256."""
+    def add_file(self, source: Path, path: str, *, link: bool = True) -> str:
+        """Put ``source`` at its upstream ``path``, hard-linked where possible and not refused; gives its SHA-256."""
         target = self.files / path
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_name(f".{target.name}.{os.getpid()}")
         temporary.unlink(missing_ok=True)
-        try:
-            os.link(source, temporary)
-        except OSError:
-            shutil.copy2(source, temporary)
+        same_disk = source.stat().st_dev == target.parent.stat().st_dev
+        (os.link if link and same_disk else shutil.copy2)(source, temporary)
         temporary.replace(target)
         checksum = sha256_of(target)
         self.record(files={path: checksum})
