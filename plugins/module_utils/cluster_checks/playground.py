@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from ansible.module_utils.kube_status import explain
 
 OPEN, GUARDED = 8080, 8081  # a probe pod answers anyone on the first port, only admitted pods on the second
 SCRIPT = Path(__file__).with_name("probe_pod.py").read_text()
-_LEFTOVER_SECONDS = 900
+_LEFTOVER = timedelta(minutes=15)
 _SECURITY = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
 _USER = 65532
 
@@ -175,8 +176,8 @@ class Playground:
     def _sweep(self) -> None:
         """Remove what a run that was cut off could not remove."""
         for space in self.site.items("/api/v1/namespaces", labelSelector=self.site.label):
-            made = time.strptime(space["metadata"]["creationTimestamp"], "%Y-%m-%dT%H:%M:%SZ")
-            if time.mktime(time.gmtime()) - time.mktime(made) > _LEFTOVER_SECONDS and space["status"]["phase"] == "Active":
+            age = datetime.now(UTC) - datetime.fromisoformat(space["metadata"]["creationTimestamp"])
+            if age > _LEFTOVER and space["status"]["phase"] == "Active":
                 self.site.api.request("DELETE", f"/api/v1/namespaces/{space['metadata']['name']}")
 
 
