@@ -14,7 +14,7 @@ from artifacts.recipes import Recipe
 from artifacts.registry import Registry
 from artifacts.store import ArtifactError, Store, write_atomically
 
-PEAK_GIB = 15  # the most that building everything has at once, measured
+PEAK_GIB = {"go": 15, "image": 5, "base": 5}  # the most that building everything of a kind has at once, measured
 MODULE_CACHE = "modules"
 FLOOR_GIB = 3  # below this a run stops, before other programs suffer
 
@@ -53,10 +53,10 @@ class Kitchen:
         shutil.copy2(binary, temporary)
         temporary.replace(self.store.tools / binary.name)
 
-    def finish(self, recipe: Recipe, key: str) -> None:
-        """Note that the recipe is done, as the last thing."""
+    def finish(self, recipe: Recipe, key: str, seconds: float) -> None:
+        """Note that the recipe is done, and how long it took, as the last thing."""
         self.clean(recipe)
-        write_atomically(self.store.stamp(recipe.slug), key + "\n")
+        write_atomically(self.store.stamp(recipe.slug), f"{key}\n{seconds:.0f}\n")
 
     def clean(self, recipe: Recipe) -> None:
         shutil.rmtree(self.store.work / recipe.slug, ignore_errors=True)
@@ -73,9 +73,10 @@ def open_kitchen(store: Store, arch: str, kinds: set[str]) -> Iterator[Kitchen]:
             for leftover in store.work.iterdir():
                 if leftover.name != MODULE_CACHE:
                     host.remove_tree(leftover)
-        if (free := store.free_gib()) < PEAK_GIB:
+        peak = max(PEAK_GIB[kind] for kind in kinds)
+        if (free := store.free_gib()) < peak:
             raise ArtifactError(
-                f"{store.root} has {free:.1f} GiB free, a build needs up to {PEAK_GIB}; make room, or set "
+                f"{store.root} has {free:.1f} GiB free, these builds need up to {peak}; make room, or set "
                 "VOICEHELPER_LAB_STORE to a folder on a larger disk"
             )
         store.work.mkdir(parents=True, exist_ok=True)

@@ -119,7 +119,7 @@ class Cookbook:
         from artifacts.kinds import kind_of
 
         stamp = store.stamp(recipe.slug)
-        if not stamp.exists() or stamp.read_text().strip() != self.key(recipe.name):
+        if not stamp.exists() or stamp.read_text().splitlines()[:1] != [self.key(recipe.name)]:
             return False
         return kind_of(recipe).present(recipe, self, store)
 

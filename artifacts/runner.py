@@ -88,9 +88,10 @@ def _run_all(todo: list[Recipe], book: Cookbook, kitchen: Kitchen, progress: Pro
     futures: dict[Future[None], Recipe] = {}
 
     def make(recipe: Recipe) -> None:
+        started = time.monotonic()
         kitchen.log(recipe).unlink(missing_ok=True)
         kind_of(recipe).make(recipe, book, kitchen)
-        kitchen.finish(recipe, book.key(recipe.name))
+        kitchen.finish(recipe, book.key(recipe.name), time.monotonic() - started)
 
     with ThreadPoolExecutor(jobs) as pool:
         try:

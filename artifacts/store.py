@@ -99,7 +99,7 @@ class Store:
         return self.root / "lock.json"
 
     def stamp(self, recipe: str) -> Path:
-        """Where the content key of a finished recipe is kept."""
+        """Where a finished recipe's content key stands, and below it the seconds that it took."""
         return self.root / "stamps" / recipe
 
     def lock(self) -> dict[str, dict[str, str]]:
