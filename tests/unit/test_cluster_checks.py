@@ -9,9 +9,9 @@ import time
 import urllib.request
 
 import pytest
-from ansible.module_utils.cluster_checks import base, cluster, probe_pod, report
+from ansible.module_utils.cluster_checks import base, cluster, network, probe_pod, report
 from ansible.module_utils.cluster_checks.base import Finding
-from ansible.module_utils.cluster_checks.playground import _folded
+from ansible.module_utils.cluster_checks.playground import PROBES, Playground, _folded
 
 RECORD = {"check": "dns", "target": "a → b", "result": "ok", "seconds": 0.5, "detail": "10.0.0.1"}
 
@@ -218,3 +218,36 @@ def test_nothing_found_is_not_well(tmp_path):
 
 def test_the_summary_names_what_failed():
     assert report.summary([RECORD, RECORD | {"result": "failed"}]) == "1 of 2 findings are well; failed: dns"
+
+
+def test_a_pod_that_does_not_run_fails_for_its_node_and_the_others_probe(monkeypatch):
+    ground = Playground(Site())
+
+    def await_pod(name, *_):
+        if name == "probe-1":
+            raise RuntimeError("pod probe-1 is Pending")
+        return {"status": {"podIP": "10.244.0.7"}}
+
+    monkeypatch.setattr(ground, "await_pod", await_pod)
+    monkeypatch.setattr(ground, "_probe_from", lambda pod: [Finding("service", f"{ground.pods[pod]} → probe", True)])
+    assert {(finding.target, finding.ok) for finding in ground.findings("service")} == {("w-1", False), ("cp-1 → probe", True)}
+    assert network.dns.__name__ in PROBES
+    assert [finding.detail for finding in ground.findings("dns")] == ["pod probe-1 is Pending"]
+
+
+def test_a_single_node_has_two_probe_pods():
+    site = Site()
+    site.nodes = {"only": "10.0.0.11"}
+    assert Playground(site).pods == {"probe-0": "only", "probe-1": "only"}
+
+
+def test_probe_pods_meet_the_restricted_level():
+    site = Site()
+    site.image, site.patience = "example.org/image", 60
+    pod = Playground(site)._probe_pod("probe-0", "cp-1")
+    (container,) = pod["spec"]["containers"]
+    assert pod["spec"]["securityContext"]["runAsNonRoot"] and pod["spec"]["securityContext"]["seccompProfile"]
+    assert (
+        container["securityContext"]["capabilities"] == {"drop": ["ALL"]} and not container["securityContext"]["allowPrivilegeEscalation"]
+    )
+    assert pod["spec"]["activeDeadlineSeconds"] > site.patience

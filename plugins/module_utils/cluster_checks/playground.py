@@ -120,16 +120,25 @@ class Playground:
         return self._results.get(check, [])
 
     def _probe(self) -> dict[str, list[Finding]]:
-        results: dict[str, list[Finding]] = {}
+        """Findings by check. A pod that does not run fails for its node; the others probe each other all the same."""
+        results: dict[str, list[Finding]] = {name: [] for name in PROBES}
         with ThreadPoolExecutor(len(self.pods)) as pool:
-            try:
-                self.addresses = dict(pool.map(lambda name: (name, self.await_pod(name, "Running")["status"]["podIP"]), self.pods))
-            except (RuntimeError, ApiError) as error:  # none of the checks that share the pods can be made
-                return {name: [Finding(name, "probe pods", False, str(error))] for name in PROBES}
-            for findings in pool.map(self._probe_from, self.pods):
+            for name, (address, error) in zip(self.pods, pool.map(self._address, self.pods), strict=True):
+                if address:
+                    self.addresses[name] = address
+                for check in PROBES if error else ():
+                    results[check].append(Finding(check, self.pods[name], False, error))
+            for findings in pool.map(self._probe_from, self.addresses):
                 for finding in findings:
-                    results.setdefault(finding.check, []).append(finding)
+                    results[finding.check].append(finding)
         return results
+
+    def _address(self, pod: str) -> tuple[str, str]:
+        """A probe pod's address, or why it has none."""
+        try:
+            return self.await_pod(pod, "Running")["status"]["podIP"], ""
+        except (RuntimeError, ApiError) as error:
+            return "", str(error)
 
     def _probe_from(self, pod: str) -> list[Finding]:
         """Let one pod make the probes of all checks, in one call. What is well is one finding a check, what is not one each."""
