@@ -21,9 +21,7 @@ class ActionModule(ActionBase):
     def run(self, tmp=None, task_vars=None):
         super().run(tmp, task_vars)
         arguments = dict(self._task.args)
-        arguments["files"] = [
-            self._rendered(entry, task_vars) for item in arguments.get("files") or [] for entry in self._entries(item)
-        ]
+        arguments["files"] = [self._rendered(entry, task_vars) for item in arguments.get("files") or [] for entry in self._entries(item)]
         return self._execute_module(module_name="node_files", module_args=arguments, task_vars=task_vars)
 
     @staticmethod

@@ -40,6 +40,7 @@ class ActionModule(ActionBase):
                 "kubectl": {"type": "path", "required": True},
                 "namespace": {"type": "str", "required": True},
                 "selector": {"type": "dict", "required": True},
+                "leader": {"type": "dict", "required": True},
                 "container": {"type": "str", "required": True},
                 "wait": {"type": "int", "default": 0},
                 "users": {"type": "list", "elements": "dict", "default": [], "options": _USER},
@@ -54,8 +55,12 @@ class ActionModule(ActionBase):
                     raise ServerError(f"found no leader in {wait} s")
                 return {"changed": False, "present": False, "actions": []}
             todo = statements(users, databases, server.state())
+            waiting = server.waiting()
             if todo and not self._task.check_mode:
                 server.psql([sql for _, sql in todo])
+            for member in [] if self._task.check_mode else waiting:
+                server.restart(member)
         except (ApiError, ServerError, subprocess.TimeoutExpired) as error:
             raise AnsibleActionFail(f"PostgreSQL in {arguments['namespace']}: {error}") from error
-        return {"changed": bool(todo), "present": True, "actions": [action for action, _ in todo]}
+        actions = [action for action, _ in todo] + [f"RESTART {member}" for member in waiting]
+        return {"changed": bool(actions), "present": True, "actions": actions}

@@ -72,25 +72,24 @@ class ServerError(Exception):
 
 
 class Server:
-    """The leader among the pods, reached through its local socket.
+    """The members' pods; SQL goes to the leader, through its local socket.
 
-    :param selector: labels that only the leader's pod has.
+    :param selector: labels of the members' pods.
+    :param leader: labels that the leader's pod has beside those.
     """
 
-    def __init__(self, kubeconfig, kubectl, namespace, selector, container):
+    def __init__(self, kubeconfig, kubectl, namespace, selector, leader, container):
         self._kubectl = [kubectl, "--kubeconfig", kubeconfig, "--namespace", namespace]
         self._api = KubeApi(kubeconfig)
-        self._namespace, self._selector, self._container = namespace, selector, container
+        self._namespace, self._selector, self._leader, self._container = namespace, selector, leader, container
         self._pod = None
 
     def find_leader(self, seconds):
         """Look for the leader's pod for at most `seconds`; its name, or None."""
-        reference = {"apiVersion": "v1", "kind": "Pod", "metadata": {"namespace": self._namespace}}
-        query = {"labelSelector": ",".join(f"{key}={value}" for key, value in self._selector.items())}
         deadline = time.monotonic() + seconds
         while True:
-            pods = self._api.request("GET", self._api.path(reference, collection=True), query)["items"]
-            self._pod = next((pod["metadata"]["name"] for pod in pods if _ready(pod)), None)
+            leading = [pod["metadata"] for pod in self._members() if _ready(pod) and self._leads(pod)]
+            self._pod = leading[0]["name"] if leading else None
             if self._pod or time.monotonic() > deadline:
                 return self._pod
             time.sleep(1)
@@ -99,17 +98,50 @@ class Server:
         """Users and databases that the server has."""
         return json.loads(self.psql([_STATE]))
 
+    def waiting(self):
+        """Members whose server must restart before a changed setting is in force, the leader first.
+
+        Replicas may not start with less than the leader has, so a setting that became smaller takes hold in this order only.
+        """
+        flagged = [pod for pod in self._members() if _status(pod).get("pending_restart")]
+        return [pod["metadata"]["name"] for pod in sorted(flagged, key=self._leads, reverse=True)]
+
+    def restart(self, member):
+        """Restart a member's server within its pod.
+
+        :raises ServerError: with what Patroni said.
+        """
+        script = 'patronictl restart "$PATRONI_SCOPE" "$1" --force'
+        said = self._run(["sh", "-c", script, "restart", member])
+        if "Success" not in said:
+            raise ServerError(said.strip())
+
     def psql(self, sql):
         """Run SQL statements, each in a transaction of its own; the output.
 
         :raises ServerError: with what psql said.
         """
-        command = [*self._kubectl, "exec", "--stdin", self._pod, "--container", self._container, "--"]
-        command += ["psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-d", "postgres"]
-        done = subprocess.run(command, input=";\n".join(sql), text=True, capture_output=True, timeout=_EXEC_SECONDS, check=False)
+        return self._run(["psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-d", "postgres"], ";\n".join(sql))
+
+    def _run(self, words, text=""):
+        command = [*self._kubectl, "exec", "--stdin", self._pod, "--container", self._container, "--", *words]
+        done = subprocess.run(command, input=text, text=True, capture_output=True, timeout=_EXEC_SECONDS, check=False)
         if done.returncode:
-            raise ServerError(done.stderr.strip() or f"psql ended with {done.returncode}")
+            raise ServerError(done.stderr.strip() or f"{words[0]} ended with {done.returncode}")
         return done.stdout
+
+    def _members(self):
+        reference = {"apiVersion": "v1", "kind": "Pod", "metadata": {"namespace": self._namespace}}
+        query = {"labelSelector": ",".join(f"{key}={value}" for key, value in self._selector.items())}
+        return self._api.request("GET", self._api.path(reference, collection=True), query)["items"]
+
+    def _leads(self, pod):
+        return self._leader.items() <= pod["metadata"]["labels"].items()
+
+
+def _status(pod):
+    """What Patroni says of a member."""
+    return json.loads(pod["metadata"].get("annotations", {}).get("status", "{}"))
 
 
 def _ready(pod):

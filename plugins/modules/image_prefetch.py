@@ -37,9 +37,7 @@ def present(module, image: str) -> bool:
 
 
 def main():
-    module = AnsibleModule(
-        argument_spec={"images": {"type": "list", "elements": "str", "required": True}}, supports_check_mode=True
-    )
+    module = AnsibleModule(argument_spec={"images": {"type": "list", "elements": "str", "required": True}}, supports_check_mode=True)
     crictl = module.get_bin_path("crictl", required=True, opt_dirs=["/usr/local/bin"])
     _, out, _ = module.run_command([crictl, "images", "--output", "json"], check_rc=True)
     module.images = json.loads(out)["images"] or []

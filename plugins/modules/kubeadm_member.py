@@ -8,7 +8,7 @@ module: kubeadm_member
 short_description: A node's membership of the cluster, by kubeadm
 description:
   - Tells whether the node is a member, makes it one, or brings a control plane's changed settings into force.
-  - A finished init or join leaves a stamp. Traces of kubeadm without the stamp are a join that was cut off; it is undone before the next one.
+  - A finished init or join leaves a stamp. Traces of kubeadm without it are a join that was cut off, which is undone before the next one.
 options:
   state:
     description:
@@ -21,7 +21,11 @@ options:
   config: {description: kubeadm configuration for C(initialised) and C(joined)., type: str, default: ""}
   discovery: {description: Kubeconfig by which a joining node finds the API., type: str, default: ""}
   settings: {description: Files whose contents make up the settings of a control plane., type: list, elements: path, default: []}
-  etcd_members: {description: "Peer addresses of the control planes that are members, for C(joined) of one more.", type: list, elements: str, default: []}
+  etcd_members:
+    description: Peer addresses of the control planes that are members, for C(joined) of one more.
+    type: list
+    elements: str
+    default: []
   name: {description: Node name., type: str, required: true}
   address: {description: Address of the node in the cluster., type: str, required: true}
   timeout: {description: Seconds a kubeadm command may take., type: int, default: 300}

@@ -23,6 +23,8 @@ options:
       unpack_to: {description: Unpack the tar archive into this directory., type: path}
       members: {description: The only members wanted of the archive. All when empty., type: list, elements: str, default: []}
       strip: {description: Leading path components to drop., type: int, default: 0}
+      version: {description: "Version, as the lookup C(artifact) gives it; for the reader of the stamp.", type: str, default: ""}
+      path: {description: "Path in the catalogue, as the lookup C(artifact) gives it.", type: str, default: ""}
   state_dir:
     description: Directory of the stamps.
     type: path
@@ -44,6 +46,7 @@ installed:
 import contextlib
 import hashlib
 import json
+import os
 import shutil
 import tarfile
 import tempfile
@@ -80,17 +83,15 @@ def is_current(state_dir: Path, item: dict) -> bool:
         stamp = json.loads(stamp_of(state_dir, item).read_text())
     except (FileNotFoundError, ValueError):
         return False
-    return stamp["sha256"] == item["sha256"] and all(
-        footprint(Path(path)) == known for path, known in stamp["files"].items()
-    )
+    return stamp["sha256"] == item["sha256"] and all(footprint(Path(path)) == known for path, known in stamp["files"].items())
 
 
 def download(item: dict, directory: Path, timeout: int) -> Path:
     """Fetch one artifact into `directory`. Raises ArtifactError on a refused download or a wrong sum."""
-    handle = tempfile.NamedTemporaryFile(dir=directory, delete=False)
+    descriptor, name = tempfile.mkstemp(dir=directory)
     digest = hashlib.sha256()
     try:
-        with handle, open_url(item["url"], timeout=timeout) as answer:
+        with os.fdopen(descriptor, "wb") as handle, open_url(item["url"], timeout=timeout) as answer:
             while block := answer.read(BLOCK):
                 digest.update(block)
                 handle.write(block)
@@ -101,7 +102,7 @@ def download(item: dict, directory: Path, timeout: int) -> Path:
             f"{item['url']}: wrong checksum: found sha256:{digest.hexdigest()}, wanted sha256:{item['sha256']}. "
             "Nothing was installed. Check the mirror, or the version's entry in group_vars/all/artifacts.yml."
         )
-    return Path(handle.name)
+    return Path(name)
 
 
 def place(source: Path, path: Path, mode: int) -> None:
@@ -141,7 +142,12 @@ def install(item: dict, archive: Path, directory: Path, state_dir: Path) -> list
         paths = [item["dest"]]
     else:
         paths = unpack(archive, item, directory)
-    stamp = {"sha256": item["sha256"], "url": item["url"], "files": {path: footprint(Path(path)) for path in paths}}
+    stamp = {
+        "sha256": item["sha256"],
+        "url": item["url"],
+        "version": item["version"],
+        "files": {path: footprint(Path(path)) for path in paths},
+    }
     stamp_of(state_dir, item).write_text(json.dumps(stamp, indent=1) + "\n")
     return paths
 
@@ -155,6 +161,8 @@ def main():
         "unpack_to": {"type": "path"},
         "members": {"type": "list", "elements": "str", "default": []},
         "strip": {"type": "int", "default": 0},
+        "version": {"type": "str", "default": ""},
+        "path": {"type": "str", "default": ""},
     }
     module = AnsibleModule(
         argument_spec={

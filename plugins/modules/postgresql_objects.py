@@ -2,15 +2,17 @@
 
 DOCUMENTATION = r"""
 module: postgresql_objects
-short_description: Users and databases of a PostgreSQL in pods
+short_description: Users and databases of a PostgreSQL under Patroni in pods
 description:
   - Makes users and databases that are missing and keeps them as declared, through the local socket of the leader's pod. Drops nothing.
+  - Restarts servers that Patroni knows to wait for it, the leader first.
   - A password travels as its SCRAM verifier only. Whether the server has the right one is computed from the verifier that it holds.
 options:
   kubeconfig: {description: The cluster., type: path, required: true}
   kubectl: {description: The kubectl to use., type: path, required: true}
   namespace: {description: Namespace of the pods., type: str, required: true}
-  selector: {description: Labels that only the leader's pod has., type: dict, required: true}
+  selector: {description: Labels of the members' pods., type: dict, required: true}
+  leader: {description: Labels that the leader's pod has beside those., type: dict, required: true}
   container: {description: Container with psql., type: str, required: true}
   wait:
     description: Seconds in which there must be a leader. With 0 there need not be one; then nothing is done and C(present) is false.
@@ -43,7 +45,8 @@ EXAMPLES = r"""
     kubeconfig: credentials/kubeconfig
     kubectl: credentials/bin/kubectl
     namespace: voicehelper-storage
-    selector: {app.kubernetes.io/name: postgres, app.kubernetes.io/component: master}
+    selector: {app.kubernetes.io/name: postgres}
+    leader: {app.kubernetes.io/component: master}
     container: postgres
     users: [{name: voicehelper, password: "{{ secret }}"}]
     databases: [{name: voicehelper, owner: voicehelper}]
