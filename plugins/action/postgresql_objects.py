@@ -43,11 +43,12 @@ class ActionModule(ActionBase):
                 "leader": {"type": "dict", "required": True},
                 "container": {"type": "str", "required": True},
                 "wait": {"type": "int", "default": 0},
+                "restart": {"type": "bool", "default": False},
                 "users": {"type": "list", "elements": "dict", "default": [], "options": _USER},
                 "databases": {"type": "list", "elements": "dict", "default": [], "options": _DATABASE},
             }
         )
-        users, databases, wait = (arguments.pop(name) for name in ("users", "databases", "wait"))
+        users, databases, wait, restart = (arguments.pop(name) for name in ("users", "databases", "wait", "restart"))
         try:
             server = Server(**arguments)
             if not server.find_leader(wait):
@@ -55,7 +56,7 @@ class ActionModule(ActionBase):
                     raise ServerError(f"found no leader in {wait} s")
                 return {"changed": False, "present": False, "actions": []}
             todo = statements(users, databases, server.state())
-            waiting = server.waiting()
+            waiting = server.waiting() if restart else []
             if todo and not self._task.check_mode:
                 server.psql([sql for _, sql in todo])
             for member in [] if self._task.check_mode else waiting:

@@ -107,14 +107,19 @@ class Server:
         return [pod["metadata"]["name"] for pod in sorted(flagged, key=self._leads, reverse=True)]
 
     def restart(self, member):
-        """Restart a member's server within its pod.
+        """Restart a member's server within its pod and wait until every replica follows the leader again.
 
-        :raises ServerError: with what Patroni said.
+        :raises ServerError: with what Patroni said, or because a replica stays away.
         """
         script = 'patronictl restart "$PATRONI_SCOPE" "$1" --force'
         said = self._run(["sh", "-c", script, "restart", member])
         if "Success" not in said:
             raise ServerError(said.strip())
+        wanted, deadline = len(self._members()) - 1, time.monotonic() + _EXEC_SECONDS
+        while int(self.psql(["SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'"])) < wanted:
+            if time.monotonic() > deadline:
+                raise ServerError(f"not all of {wanted} replicas follow the leader since {member} was restarted")
+            time.sleep(1)
 
     def psql(self, sql):
         """Run SQL statements, each in a transaction of its own; the output.

@@ -5,7 +5,6 @@ module: postgresql_objects
 short_description: Users and databases of a PostgreSQL under Patroni in pods
 description:
   - Makes users and databases that are missing and keeps them as declared, through the local socket of the leader's pod. Drops nothing.
-  - Restarts servers that Patroni knows to wait for it, the leader first.
   - A password travels as its SCRAM verifier only. Whether the server has the right one is computed from the verifier that it holds.
 options:
   kubeconfig: {description: The cluster., type: path, required: true}
@@ -18,6 +17,10 @@ options:
     description: Seconds in which there must be a leader. With 0 there need not be one; then nothing is done and C(present) is false.
     type: int
     default: 0
+  restart:
+    description: Also restart servers that wait for it because of a changed setting, the leader first, then one replica after the other.
+    type: bool
+    default: false
   users:
     description: Wanted users; what is not stated is left as it is.
     type: list

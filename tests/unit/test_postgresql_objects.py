@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import base64
+import json
 
 import pytest
-from ansible.module_utils.postgresql_server import database_statements, statements, user_statements
+from ansible.module_utils.postgresql_server import Server, database_statements, statements, user_statements
 from ansible.module_utils.scram import matches, verifier
 
 USER = {"name": "voicehelper", "password": "secret", "member_of": [], "connection_limit": None, "create": True}
@@ -71,3 +72,26 @@ def test_names_are_quoted():
 def test_nothing_that_is_not_declared_is_touched():
     found = {"roles": {"voicehelper": state(), "other": state()}, "databases": {"other": {"owner": "other", "public": True}}}
     assert statements([USER], [], found) == []
+
+
+def member(name, role, **status):
+    meta = {"name": name, "labels": {"app": "postgres", "role": role}, "annotations": {"status": json.dumps(status)}}
+    return {"metadata": meta, "status": {"conditions": [{"type": "Ready", "status": "True"}]}}
+
+
+@pytest.fixture
+def server(monkeypatch):
+    monkeypatch.setattr("ansible.module_utils.postgresql_server.KubeApi", lambda kubeconfig: None)
+    return Server("kubeconfig", "kubectl", "space", {"app": "postgres"}, {"role": "leader"}, "postgres")
+
+
+def test_the_leader_restarts_before_its_replicas(server, monkeypatch):
+    pods = [member("a", "replica", pending_restart=True), member("b", "leader", pending_restart=True), member("c", "replica")]
+    monkeypatch.setattr(server, "_members", lambda: pods)
+    assert server.find_leader(0) == "b"
+    assert server.waiting() == ["b", "a"]
+
+
+def test_without_a_leader_there_is_nobody_to_speak_to(server, monkeypatch):
+    monkeypatch.setattr(server, "_members", lambda: [member("a", "replica")])
+    assert server.find_leader(0) is None
