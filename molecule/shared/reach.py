@@ -13,9 +13,9 @@ import yaml
 REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPOSITORY))
 
-from lab import topology  # noqa: E402
-from lab.ssh import USER  # noqa: E402
-from lab.state import Paths  # noqa: E402
+from lab import topology
+from lab.ssh import USER
+from lab.state import Paths
 
 SITE = os.environ.get("VOICEHELPER_SITE", "lab")
 CREDENTIALS = REPOSITORY / "inventories" / SITE / "credentials"

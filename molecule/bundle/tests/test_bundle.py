@@ -14,8 +14,8 @@ import yaml
 
 PROJECT = Path(__file__).parents[3]
 sys.path.append(str(PROJECT / "tests"))
-import api_server  # noqa: E402
-from ansible.module_utils.kube_api import KubeApi  # noqa: E402 - its path is known once api_server is imported
+import api_server
+from ansible.module_utils.kube_api import KubeApi
 
 
 @pytest.fixture(scope="module")
