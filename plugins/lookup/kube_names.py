@@ -50,7 +50,7 @@ class LookupModule(LookupBase):
             AnsibleLookupError: the API does not answer, or refuses.
         """
         self.set_options(var_options=variables, direct=kwargs)
-        kubeconfig = Path(self.get_option("kubeconfig"))
+        kubeconfig = Path(self._templar.template(self.get_option("kubeconfig")))  # variables come as they are written
         if not kubeconfig.is_file():
             return []
         version, kind = terms
