@@ -6,7 +6,6 @@ import os
 import sys
 from functools import cache
 from pathlib import Path
-from urllib.parse import urlencode
 
 import yaml
 
@@ -36,10 +35,15 @@ def addresses(*roles: str) -> dict[str, str]:
 def hosts(*roles: str) -> list[str]:
     """The same nodes as testinfra connects to them, as root; for a test module's ``testinfra_hosts``."""
     ssh = _lab()[0].ssh
+    config = REPOSITORY / ".cache/ssh_config"
+    config.parent.mkdir(exist_ok=True)
     options = {
-        "sudo": "true",
-        "ssh_identity_file": str(ssh / "id_ed25519"),
-        "ssh_extra_args": f"-o UserKnownHostsFile={ssh / 'known_hosts'} -o StrictHostKeyChecking=yes -o LogLevel=ERROR",
-        "controlpersist": "60",
+        "User": USER,
+        "IdentityFile": ssh / "id_ed25519",
+        "IdentitiesOnly": "yes",
+        "UserKnownHostsFile": ssh / "known_hosts",
+        "StrictHostKeyChecking": "yes",
+        "LogLevel": "ERROR",
     }
-    return [f"ssh://{USER}@{address}?{urlencode(options)}" for address in addresses(*roles).values()]
+    config.write_text("Host *\n" + "".join(f"  {name} {value}\n" for name, value in options.items()))
+    return [f"ssh://{address}?sudo=true&controlpersist=60&ssh_config={config}" for address in addresses(*roles).values()]
