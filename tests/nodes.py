@@ -13,7 +13,7 @@ MARK = "/run/voicehelper-test-mark"
 # Places where a system that is merely running writes: runtime state, logs, caches, databases, and what a login leaves.
 _ALIVE = ["/proc", "/sys", "/run", "/tmp", "/data", "/etc/cni/net.d"]
 _ALIVE += [f"/var/{name}" for name in ("log", "tmp", "cache")]
-_ALIVE += [f"/var/lib/{name}" for name in ("kubelet", "containerd", "etcd", "systemd", "chrony", "sudo", "private", "cilium")]
+_ALIVE += [f"/var/lib/{name}" for name in ("kubelet", "containerd", "cni", "etcd", "systemd", "chrony", "sudo", "private", "cilium")]
 _PRUNED = " -o ".join(f"-path {path}" for path in _ALIVE)
 _TOUCHED = rf"find / -xdev \( {_PRUNED} -o -name .ansible \) -prune -o -newer {MARK} \( -type f -o -type l \) -print"
 _CONTAINERS = "test ! -x /usr/local/bin/crictl || /usr/local/bin/crictl ps --output json"
