@@ -89,7 +89,7 @@ def lint(_run: Callable) -> Iterator[Step]:
 
 
 def unit(_run: Callable) -> Iterator[Step]:
-    yield Step("pytest", ["pytest", "-q", "tests/unit", "tests/render"], 10 * MINUTE)
+    yield Step("pytest", ["pytest", "-q", "tests/unit", "tests/render", "tests/integration"], 10 * MINUTE)
 
 
 def inventories(_run: Callable) -> Iterator[Step]:
