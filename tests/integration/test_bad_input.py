@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import http.server
+import os
 import subprocess
 import threading
 
@@ -110,7 +111,8 @@ def test_a_wrong_vault_password_is_refused(site, play, tmp_path):
     secrets = inventory / "credentials/secrets.yml"
     secrets.parent.mkdir(mode=0o700)
     secrets.write_text("postgresql_superuser: not in the output\n")
-    subprocess.run(["ansible-vault", "encrypt", "--vault-password-file", passwords["old"], secrets], check=True, cwd=tmp_path)
+    with_old = {**os.environ, "ANSIBLE_VAULT_PASSWORD_FILE": str(passwords["old"])}
+    subprocess.run(["ansible-vault", "encrypt", secrets], check=True, cwd=tmp_path, env=with_old)
     text = says(
         play(inventory, CHECK, VOICEHELPER_VAULT_PASSWORD_FILE=str(passwords["new"])),
         *("site", "credentials/secrets.yml", "wrong vault password"),
