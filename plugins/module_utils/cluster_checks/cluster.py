@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import ssl
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ansible.module_utils.cluster_checks.base import Finding, Site, check
@@ -14,15 +14,20 @@ _REFUSALS = (401, 403)
 
 
 @check("api")
-def api(site: Site, _ground: Any) -> Iterable[Finding]:
+def api(site: Site, _ground: Any) -> list[Finding]:
     """Every address of the API tells strangers that it lives, and nothing else."""
     context = ssl.create_default_context(cadata=site.authority)
     host, port = site.api_address.rsplit(":", 1)
-    for name, address in {site.api_address: host, **{name: site.nodes[name] for name in site.control_plane}}.items():
-        alive = _status(address, int(port), context, "/livez")
-        refused = _status(address, int(port), context, "/api/v1/namespaces/kube-system/secrets")
-        detail = f"anonymous: /livez {alive}, secrets {refused}"
-        yield Finding("api", name, alive == 200 and refused in _REFUSALS, detail)
+    addresses = {site.api_address: host, **{name: site.nodes[name] for name in site.control_plane}}
+
+    def look() -> Iterator[Finding]:
+        for name, address in addresses.items():
+            alive = _status(address, int(port), context, "/livez")
+            refused = _status(address, int(port), context, "/api/v1/namespaces/kube-system/secrets")
+            detail = f"anonymous: /livez {alive}, secrets {refused}"
+            yield Finding("api", name, alive == 200 and refused in _REFUSALS, detail)
+
+    return site.settle(lambda: list(look()))
 
 
 def _status(host: str, port: int, context: ssl.SSLContext, path: str) -> int | str:
