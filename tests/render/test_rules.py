@@ -43,7 +43,8 @@ def pod(item):
 
 
 def containers(item):
-    return pod(item).get("initContainers", []) + pod(item)["containers"]
+    """Containers that are wholly ours: one without an image only marks the place in an object that somebody else made."""
+    return [c for c in pod(item).get("initContainers", []) + pod(item)["containers"] if "image" in c]
 
 
 def quantity(text):
