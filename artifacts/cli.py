@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from artifacts import gomod, pinning, report, runner, upstream
+from artifacts import kinds, pinning, report, runner, upstream
 from artifacts import mirror as mirrors
 from artifacts.catalogue import PATH, Catalogue
 from artifacts.recipes import Cookbook
@@ -122,10 +122,10 @@ def lock(
 
 
 @commands.command()
-def bump(name: Annotated[str, typer.Argument(help="A Go build of recipes.yml.")]) -> None:
-    """Move a build's go.mod and go.sum to the version that the catalogue chooses; then commit them."""
-    for program in gomod.bump(_book(), Store.default(), name):
-        console.print(program)
+def bump(name: Annotated[str, typer.Argument(help="A build of recipes.yml.")]) -> None:
+    """Pin a build's inputs anew, at the version that the catalogue chooses (go.mod and go.sum, sha256sums, …); then commit them."""
+    for pinned in kinds.bump(_book(), Store.default(), name):
+        console.print(pinned)
 
 
 @commands.command()

@@ -9,20 +9,16 @@ from typing import Any
 
 from artifacts import host, process
 from artifacts.kinds import go
-from artifacts.recipes import Cookbook
-from artifacts.store import ArtifactError, Store
+from artifacts.recipes import Cookbook, Recipe
+from artifacts.store import Store
 
 
-def bump(book: Cookbook, store: Store, name: str) -> list[str]:
+def bump(recipe: Recipe, book: Cookbook, store: Store) -> list[str]:
     """Bring the module files of a Go build to the catalogue's version; gives its programs with their versions.
 
-    Raises ArtifactError for a name that is no Go build, and where the module proxy does not serve the version.
+    Raises ArtifactError where the module proxy does not serve the version.
     """
-    recipe = book.recipes.get(name)
-    if recipe is None or recipe.kind != "go":
-        known = ", ".join(sorted(recipe.name for recipe in book.recipes.values() if recipe.kind == "go"))
-        raise ArtifactError(f"{name!r} is no Go build; known: {known}")
-    folder = go.MODULES / name
+    folder = go.MODULES / recipe.name
     version = go.module_version(recipe, book)
     with store.exclusive():
         env = {
@@ -35,7 +31,7 @@ def bump(book: Cookbook, store: Store, name: str) -> list[str]:
             if staged := recipe.options.get("staged"):
                 _replace_staged(f"{recipe.options['module']}@{version}", folder, staged.format(**go.placeholders(recipe, book)), env)
             wanted = [f"{tool['Path']}@{version}" for tool in _module(folder / "go.mod", env)["Tool"]]
-            process.run(["go", "get", "-tool", *wanted], log=store.logs / f"bump-{name}.log", env=env, cwd=folder)
+            process.run(["go", "get", "-tool", *wanted], log=store.logs / f"bump-{recipe.slug}.log", env=env, cwd=folder)
         finally:
             host.remove_tree(store.work)
     return wanted

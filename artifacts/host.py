@@ -14,6 +14,8 @@ from artifacts.store import ArtifactError, Store
 PROGRAMS = {
     "base": {"mmdebstrap": "mmdebstrap"},
     "go": {"gcc": "gcc", "pkg-config": "pkg-config"},
+    "maven": {"mvn": "maven"},
+    "python": {},
     "image": {"podman": "podman", "runc": "runc", "gcc": "gcc"},
 }
 LIBRARIES = {"go": {"/usr/include/seccomp.h": "libseccomp-dev"}}

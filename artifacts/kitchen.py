@@ -14,7 +14,7 @@ from artifacts.recipes import Recipe
 from artifacts.registry import Registry
 from artifacts.store import ArtifactError, Store, write_atomically
 
-PEAK_GIB = {"go": 15, "image": 5, "base": 5}  # the most that building everything of a kind has at once, measured
+PEAK_GIB = {"go": 15, "image": 5, "base": 5, "maven": 3, "python": 1}  # the most that building everything of a kind has at once, measured
 MODULE_CACHE = "modules"
 FLOOR_GIB = 3  # below this a run stops, before other programs suffer
 
@@ -85,7 +85,7 @@ def open_kitchen(store: Store, arch: str, kinds: set[str]) -> Iterator[Kitchen]:
         stop_watching = _watch_disk(store)
         try:
             with contextlib.ExitStack() as stack:
-                registry = stack.enter_context(Registry.serve(store)) if kinds - {"go"} else Registry.none()
+                registry = stack.enter_context(Registry.serve(store)) if kinds & {"base", "image"} else Registry.none()
                 podman_environment = podman.environment(store, registry.address, storage=store.work / "podman")
                 yield Kitchen(store, registry, arch, go_environment, podman_environment)
         finally:

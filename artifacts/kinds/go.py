@@ -102,6 +102,13 @@ def module_version(recipe: Recipe, book: Cookbook) -> str:
     return recipe.options.get("module_version", "v{version}").format(**placeholders(recipe, book))
 
 
+def bump(recipe: Recipe, book: Cookbook, store: Store) -> list[str]:
+    """Move go.mod and go.sum to the catalogue's version."""
+    from artifacts import gomod  # it imports this module
+
+    return gomod.bump(recipe, book, store)
+
+
 def _check_version(recipe: Recipe, book: Cookbook, env: Mapping[str, str]) -> None:
     """The catalogue and the committed go.mod must name the same version."""
     module, expected = recipe.options["module"], module_version(recipe, book)

@@ -33,7 +33,7 @@ def present(recipe: Recipe, book: Cookbook, store: Store) -> bool:
 def make(recipe: Recipe, book: Cookbook, kitchen: Kitchen) -> None:
     """Build and push; podman's own copy is removed."""
     wanted = entry(recipe, book)
-    contexts = {need: kitchen.store.outputs / need for need in recipe.needs if book.recipes[need].kind == "go"}
+    contexts = {need: kitchen.store.outputs / need for need in recipe.needs if not need.startswith("image/")}
     arguments = {"VERSION": wanted.version, **recipe.options.get("args", {})}
     local = local_name(recipe)
     podman.build(

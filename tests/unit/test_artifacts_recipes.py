@@ -39,7 +39,7 @@ def test_every_recipe_makes_something_of_the_catalogue() -> None:
         if recipe.name.startswith("image/"):
             assert cookbook.catalogue.image(recipe.name.removeprefix("image/"))
         else:
-            assert cookbook.catalogue.version(recipe.name)
+            assert cookbook.catalogue.version(recipe.options.get("component", recipe.name))
             for name in recipe.options.get("files", {}):
                 assert cookbook.catalogue.file(name, "amd64").path
 

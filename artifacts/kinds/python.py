@@ -1,0 +1,51 @@
+"""Python packages, by ``artifacts/python/<recipe>/requirements.in``; ``requirements.txt`` beside it pins every file.
+
+The output is a folder for PYTHONPATH, for the version of Python that the option ``python`` names and this machine's architecture.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from artifacts import process
+from artifacts.recipes import Cookbook, Recipe, tree_fingerprint
+from artifacts.store import REPOSITORY, Store
+
+if TYPE_CHECKING:
+    from artifacts.kitchen import Kitchen
+
+LISTS = REPOSITORY / "artifacts" / "python"
+UV = Path(sys.executable).parent / "uv"
+PLATFORMS = {"amd64": "x86_64-manylinux_2_36", "arm64": "aarch64-manylinux_2_36"}
+
+
+def fingerprint(recipe: Recipe, book: Cookbook) -> Any:
+    """The list of packages."""
+    return tree_fingerprint(LISTS / recipe.name)
+
+
+def present(recipe: Recipe, book: Cookbook, store: Store) -> bool:
+    return (store.outputs / recipe.slug).is_dir()
+
+
+def make(recipe: Recipe, book: Cookbook, kitchen: Kitchen) -> None:
+    """Install the pinned wheels into a folder; nothing is compiled and nothing of a package runs."""
+    out = kitchen.scratch(recipe) / "out"
+    command = [UV, "pip", "install", "--quiet", "--no-cache", "--require-hashes", "--only-binary", ":all:", *_target(recipe, book)]
+    command += ["--target", out, "--requirement", LISTS / recipe.name / "requirements.txt"]
+    process.run(command, log=kitchen.log(recipe))
+    kitchen.keep_output(recipe, out)
+
+
+def bump(recipe: Recipe, book: Cookbook, store: Store) -> list[str]:
+    """Pin the newest versions that ``requirements.in`` allows; gives them."""
+    folder, log = LISTS / recipe.name, store.logs / f"bump-{recipe.slug}.log"
+    command = [UV, "pip", "compile", "--quiet", "--upgrade", "--generate-hashes", "--no-header", "--no-annotate", *_target(recipe, book)]
+    process.run([*command, "--output-file", "requirements.txt", "requirements.in"], log=log, cwd=folder)
+    return [line.split()[0] for line in (folder / "requirements.txt").read_text().splitlines() if "==" in line]
+
+
+def _target(recipe: Recipe, book: Cookbook) -> list[str]:
+    return ["--python-version", recipe.options["python"], "--python-platform", PLATFORMS[book.arch]]

@@ -1,0 +1,38 @@
+"""Documentation of the action plugin toolbox_program."""
+
+DOCUMENTATION = r"""
+module: toolbox_program
+short_description: Run a Python program of a role inside the cluster, which converges what a system is declared to hold
+description:
+  - The program runs in the pod of the Deployment C(toolbox), which reaches every system and holds no credential. What it needs
+    travels on its standard input, never in an argument, an environment variable or the result.
+  - It reads one JSON document, O(input) with C(check), compares what is wanted with what it finds, applies the difference unless
+    C(check) is true, and prints C({"actions": [...]}) as its last line. A non-zero
+    exit fails the task with what it wrote to standard error.
+options:
+  kubeconfig: {description: The cluster., type: path, required: true}
+  kubectl: {description: The kubectl to use., type: path, required: true}
+  namespace: {description: Namespace of the toolbox., type: str, required: true}
+  program: {description: A file below C(files) of the role., type: str, required: true}
+  input: {description: What the program reads; it may hold secrets., type: dict, required: true}
+  timeout: {description: Seconds that the program may take., type: int, default: 120}
+author: VoiceHelper
+"""
+
+EXAMPLES = r"""
+- toolbox_program:
+    kubeconfig: credentials/kubeconfig
+    kubectl: credentials/bin/kubectl
+    namespace: voicehelper-storage
+    program: objects.py
+    input: {host: kafka, password: "{{ secret }}", topics: [{name: events, partitions: 12}]}
+"""
+
+RETURN = r"""
+present: {description: Whether there is a toolbox. It may lack in check mode only; then nothing is done., type: bool, returned: always}
+actions:
+  description: What the program did, or would do in check mode.
+  type: list
+  elements: str
+  returned: always
+"""

@@ -1,0 +1,55 @@
+"""Programs in the toolbox: what travels where, and what their answers mean."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+import pytest
+from ansible.module_utils import toolbox
+from ansible.module_utils.toolbox import ProgramError, Toolbox
+
+
+@pytest.fixture
+def box(monkeypatch):
+    """A toolbox whose kubectl is a list of prepared outcomes; `calls` has what was run."""
+    outcomes, calls = [], []
+
+    def run(command, **options):
+        calls.append((command, options["input"]))
+        code, out, err = outcomes.pop(0)
+        return subprocess.CompletedProcess(command, code, out, err)
+
+    monkeypatch.setattr(toolbox, "KubeApi", lambda kubeconfig: None)
+    monkeypatch.setattr(toolbox.subprocess, "run", run)
+    monkeypatch.setattr(toolbox.time, "sleep", lambda seconds: None)
+    made = Toolbox("kubeconfig", "kubectl", "space")
+    made.outcomes, made.calls = outcomes, calls
+    return made
+
+
+def test_input_travels_on_standard_input_only(box):
+    box.outcomes.append((0, 'noise\n{"actions": ["CREATE x"]}\n', ""))
+    assert box.run("program", {"password": "secret"}, 10) == ["CREATE x"]
+    ((command, given),) = box.calls
+    assert json.loads(given) == {"password": "secret"}
+    assert not [word for word in command if "secret" in word]
+
+
+def test_a_failure_says_what_the_program_said(box):
+    box.outcomes.append((1, "", "no such topic"))
+    with pytest.raises(ProgramError, match="no such topic"):
+        box.run("program", {}, 10)
+
+
+def test_a_pod_that_is_being_replaced_is_asked_again(box):
+    box.outcomes += [(1, "", "error: unable to upgrade connection: container not found"), (0, '{"actions": []}', "")]
+    assert box.run("program", {}, 10) == []
+    assert len(box.calls) == 2
+
+
+@pytest.mark.parametrize("output", ["", "done", "[]", '{"done": 1}'])
+def test_an_answer_of_another_shape_is_an_error(box, output):
+    box.outcomes.append((0, output, ""))
+    with pytest.raises(ProgramError, match="last line"):
+        box.run("program", {}, 10)
