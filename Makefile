@@ -3,23 +3,25 @@
 .PHONY: help venv lab test bench docs down
 
 export TOPOLOGY ?= lab
-MODE ?= full
 BIN := .venv/bin
 READY := .venv/.ready
+SETTINGS = $(if $(MODE),-e deploy_mode=$(MODE))
 
 help: ## Show this
-	@echo 'make TARGET [TOPOLOGY=lab|minimal|recommended|prod] [MODE=full|provision|storage|kubernetes|…]'
+	@echo 'make TARGET [TOPOLOGY=lab|minimal|recommended|prod] [MODE=full|minimal|storage-only|ai-only|monitoring-only]'
 	@sed -n 's/^\([a-z]*\):[^#=]*## \(.*\)/  \1|\2/p' Makefile | column -t -s '|'
 
 venv: $(READY) ## Make the Python environment in .venv
 
-lab: $(READY) ## Fill the artifact store, make the nodes, run site.yml (or the part that MODE names) on them, and verify
-	@echo '[1/3] Artifacts'
+lab: $(READY) ## Fill the artifact store, make the nodes, run site.yml on them with the systems of MODE (default: the inventory's), and verify
+	@echo '[1/4] Inventory'
+	@$(BIN)/lab run playbooks/inventory_check.yml $(SETTINGS)
+	@echo '[2/4] Artifacts'
 	@$(BIN)/artifacts prepare
-	@echo '[2/3] Nodes'
+	@echo '[3/4] Nodes'
 	@$(BIN)/lab up
-	@echo '[3/3] site.yml'
-	@$(BIN)/lab run site.yml $(if $(filter-out full,$(MODE)),--tags '$(MODE)')
+	@echo '[4/4] site.yml'
+	@$(BIN)/lab run site.yml $(SETTINGS)
 	@echo
 	@echo 'The lab is up. Try:  . $(BIN)/activate;$(if $(filter-out lab,$(TOPOLOGY)), export TOPOLOGY=$(TOPOLOGY);) lab kubectl get pods -A'
 	@echo 'Remove it wholly:    make down$(if $(filter-out lab,$(TOPOLOGY)), TOPOLOGY=$(TOPOLOGY))'

@@ -51,6 +51,7 @@ def says(result, *parts):
     ("control_plane", "changes", "host", "what", "found", "wanted"),
     [
         pytest.param({"a": HOST}, {"platform_size": "huge"}, "site", "platform_size", "huge", "one of lab", id="unknown topology"),
+        pytest.param({"a": HOST}, {"deploy_mode": "storage"}, "site", "deploy_mode", "storage", "one of full", id="unknown mode"),
         pytest.param({}, {}, "site", "group", "no host", "at least one control plane", id="no control plane"),
         pytest.param(
             {"a": HOST, "b": {"ansible_host": "10.0.0.12"}}, {}, "site", "group control_plane", "2: a, b", "odd", id="two control planes"
@@ -87,6 +88,12 @@ def says(result, *parts):
 )
 def test_a_wrong_inventory_is_refused(site, play, control_plane, changes, host, what, found, wanted):
     text = says(play(site(control_plane, **{**GOOD, **changes}), CHECK), host, what, found, wanted)
+    assert "No machine was contacted" in text
+
+
+@pytest.mark.parametrize("playbook", ["playbooks/tiers/02-storage.yml", "playbooks/tiers/03-messaging.yml", "playbooks/verify.yml"])
+def test_an_unknown_mode_is_refused_by_whatever_reads_it(site, play, playbook):
+    text = says(play(site({"a": HOST}, **{**GOOD, "deploy_mode": "storage"}), playbook), "site", "deploy_mode", "storage", "one of full")
     assert "No machine was contacted" in text
 
 

@@ -11,6 +11,9 @@ KUBERNETES = {"component": "kubernetes", "path": "dl.k8s.io/{version}", "sha256"
 VARIABLES = {
     "platform_size": "minimal",
     "sizing_classes": {"lab": {}, "minimal": {}},
+    "deploy_mode": "full",
+    "deploy_modes": {"full": ["minio", "redis"], "small": ["redis"]},
+    "deploy_components": ["minio", "redis"],
     "platform_node_cidr": "10.0.0.0/24",
     "platform_pod_cidr": "10.244.0.0/16",
     "platform_service_cidr": "10.96.0.0/16",
@@ -75,6 +78,18 @@ def test_no_host_at_all_is_refused():
 def test_an_unknown_size_is_refused_with_the_known_ones():
     finding = only(validate(site(platform_size="huge")))
     assert (finding.what, finding.found, finding.wanted) == ("platform_size", "huge", "one of lab, minimal")
+
+
+@pytest.mark.parametrize(("mode", "found"), [("storage", "storage"), ("", "nothing"), (None, "nothing")])
+def test_an_unknown_mode_is_refused_with_the_known_ones(mode, found):
+    finding = only(validate(site(deploy_mode=mode)))
+    assert (finding.what, finding.found, finding.wanted) == ("deploy_mode", found, "one of full, small")
+
+
+def test_a_component_of_no_mode_is_refused():
+    finding = only(validate(site(deploy_components=["redis", "reddis"])))
+    assert (finding.what, finding.found) == ("deploy_components", "reddis")
+    assert "minio, redis" in finding.wanted
 
 
 @pytest.mark.parametrize("name", ["platform_size", "platform_node_cidr", "platform_load_balancer_pool"])

@@ -61,6 +61,18 @@ def check_size(site: Site) -> Iterator[Finding]:
         yield Finding("site", "platform_size", str(size), f"one of {', '.join(sorted(classes))}")
 
 
+def check_mode(site: Site) -> Iterator[Finding]:
+    """The mode is one of the table, and every component that is to be deployed belongs to one of its modes."""
+    mode, modes = site.variables.get("deploy_mode"), site.variables.get("deploy_modes") or {}
+    if mode not in modes:
+        yield Finding("site", "deploy_mode", str(mode or "nothing"), f"one of {', '.join(modes)}")
+        return
+    known = {component for components in modes.values() for component in components}
+    for component in site.variables.get("deploy_components") or []:
+        if component not in known:
+            yield Finding("site", "deploy_components", str(component), f"components of deploy_modes: {', '.join(sorted(known))}")
+
+
 def check_topology(site: Site) -> Iterator[Finding]:
     """An odd number of control planes, and each node in exactly one of the two roles."""
     control = site.members("control_plane")
@@ -141,6 +153,7 @@ CHECKS = (
     check_required,
     check_removed,
     check_size,
+    check_mode,
     check_topology,
     check_names,
     *addresses.CHECKS,
