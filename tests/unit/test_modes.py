@@ -1,0 +1,34 @@
+"""The table of modes and the playbooks of the tiers name the same systems."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+PROJECT = Path(__file__).parents[2]
+TABLE = yaml.safe_load((PROJECT / "group_vars/all/modes.yml").read_text())
+MODES = TABLE["deploy_modes"]
+
+
+def deployed():
+    """Role → its entry in the playbooks of the tiers that a mode chooses from."""
+    plays = [play for path in PROJECT.glob("playbooks/tiers/0[23]-*.yml") for play in yaml.safe_load(path.read_text())]
+    return {entry["role"]: entry for play in plays for entry in play.get("roles", [])}
+
+
+def test_the_default_mode_has_everything():
+    assert set(MODES[TABLE["deploy_mode"]]) == {component for components in MODES.values() for component in components}
+
+
+def test_the_tiers_deploy_what_the_table_names():
+    assert sorted(deployed()) == sorted(MODES["full"])
+
+
+@pytest.mark.parametrize("component", MODES["full"])
+def test_a_component_is_chosen_by_mode_and_by_tag_and_can_be_verified(component):
+    entry = deployed()[component]
+    assert entry["when"] == f"'{component}' in deploy_components"
+    assert component in entry["tags"]
+    assert (PROJECT / "roles" / component / "tasks/verify.yml").exists()
