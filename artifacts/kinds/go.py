@@ -74,7 +74,7 @@ def make(recipe: Recipe, book: Cookbook, kitchen: Kitchen) -> None:
 def placeholders(recipe: Recipe, book: Cookbook) -> dict[str, str]:
     """What the ``{…}`` in a recipe's options stand for."""
     version = book.catalogue.version(recipe.name)
-    major, minor, patch = version.split(".", 2)
+    major, minor, patch = (*version.split(".", 2), "", "")[:3]  # a date has no parts
     return {"version": version, "major": major, "minor": minor, "patch": patch, "arch": book.arch}
 
 
