@@ -18,16 +18,10 @@ _PROJECT = Path(__file__).parents[2]
 # The controller does not look there by itself.
 ansible.module_utils.__path__.append(str(_PROJECT / "plugins/module_utils"))
 from ansible.module_utils.kube_api import ApiError, KubeApi, UnknownKind
+from ansible.module_utils.kube_stages import stages
 from ansible.module_utils.kube_status import Hopeless, awaited, describe, explain, pending
+from ansible.module_utils.scale_guard import refusals
 
-# What others depend on goes first, what depends on everything goes last; within a stage objects go in together.
-_STAGES = (
-    {"Namespace", "CustomResourceDefinition", "PriorityClass", "StorageClass"},
-    set(),  # every kind that is not named
-    {"Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "Pod"},
-    {"APIService", "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"},
-)
-_MIDDLE = 1
 _PARALLEL = 6
 _POLL_SECONDS = 1.0
 _PROGRESS_SECONDS = 20
@@ -36,10 +30,10 @@ _HIDDEN = "(hidden)"
 
 
 class ActionModule(ActionBase):
-    """Arguments: name, template, kubeconfig, labels, wait (true, false or a list of references), timeout (seconds)."""
+    """Arguments: name, template, kubeconfig, labels, wait (true, false or a list of references), timeout (seconds), confirmed (a list)."""
 
     TRANSFERS_FILES = False
-    _VALID_ARGS = frozenset(("name", "template", "kubeconfig", "labels", "wait", "timeout"))
+    _VALID_ARGS = frozenset(("name", "template", "kubeconfig", "labels", "wait", "timeout", "confirmed"))
 
     def run(self, tmp=None, task_vars=None):
         result = super().run(tmp, task_vars)
@@ -53,6 +47,8 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(f"{name}: no kubeconfig at {arguments['kubeconfig']}: run playbooks/kubernetes.yml")
 
         api, deadline = KubeApi(arguments["kubeconfig"]), time.monotonic() + timeout
+        if refused := refusals(api, name, objects, arguments.get("confirmed") or []):
+            raise AnsibleActionFail("\n".join([f"{name}: nothing was changed", *(f"  {line}" for line in refused)]))
         changes, applied = [], []
         for stage in stages(objects):
             outcomes = _apply(api, name, stage, check, deadline)
@@ -109,13 +105,6 @@ def prepare(item, labels):
     if item["kind"] == "Secret" and "stringData" in item:
         plain = {key: base64.b64encode(str(value).encode()).decode() for key, value in item.pop("stringData").items()}
         item["data"] = {**item.get("data", {}), **plain}
-
-
-def stages(objects):
-    """Objects in the order in which they may be applied together."""
-    place = {kind: number for number, kinds in enumerate(_STAGES) for kind in kinds}
-    grouped = [[item for item in objects if place.get(item["kind"], _MIDDLE) == n] for n in range(len(_STAGES))]
-    return [stage for stage in grouped if stage]
 
 
 def differs(before, after):

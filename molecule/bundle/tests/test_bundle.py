@@ -68,6 +68,18 @@ def deployment(name):
     }
 
 
+def stateful_set(name, **spec):
+    labels = {"app.kubernetes.io/name": name}
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "main", "image": "example.org/main:1"}]}}
+    claim = {"metadata": {"name": "data"}, "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "StatefulSet",
+        "metadata": {"name": name, "namespace": "default"},
+        "spec": {"serviceName": name, "selector": {"matchLabels": labels}, "template": template, "volumeClaimTemplates": [claim], **spec},
+    }
+
+
 def crd(plural, kind):
     versions = [{"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": {"type": "object"}}}]
     names = {"plural": plural, "kind": kind}
@@ -179,6 +191,40 @@ def test_a_failed_job_ends_the_wait_at_once(bundle, api):
     api.request("PATCH", path, body={"status": status}, content_type="application/merge-patch+json")
     answer = bundle(job, timeout=120)
     assert "test: failed" in answer["msg"] and "it failed too often" in answer["msg"]
+
+
+def test_members_are_kept_until_their_loss_is_confirmed_by_name(bundle, api):
+    bundle(stateful_set("store", replicas=3), wait=False)
+    for options in ([], ["--check"]):
+        answer = bundle(
+            config_map("beside"), stateful_set("store", replicas=1), wait=False, options=options, confirmed=["scale-down:other"]
+        )
+        assert answer["failed"] and "nothing was changed" in answer["msg"]
+        assert "StatefulSet default/store: spec.replicas: found 3, wanted 1" in answer["msg"]
+        assert "store-1, store-2 and what only they hold" in answer["msg"] and "claims data-store-1, data-store-2" in answer["msg"]
+        assert "-e confirm=scale-down:store" in answer["msg"]
+        assert api.get(config_map("beside")) is None and api.get(stateful_set("store"))["spec"]["replicas"] == 3
+    assert not bundle(stateful_set("store", replicas=1), wait=False, confirmed=["scale-down:store"]).get("failed")
+    assert api.get(stateful_set("store"))["spec"]["replicas"] == 1
+
+
+def test_more_members_need_no_confirmation(bundle, api):
+    bundle(stateful_set("growing", replicas=1), wait=False)
+    assert not bundle(stateful_set("growing", replicas=5), wait=False).get("failed")
+    assert api.get(stateful_set("growing"))["spec"]["replicas"] == 5
+
+
+def test_a_number_of_members_that_somebody_else_decides_is_no_loss(bundle, api):
+    bundle(stateful_set("scaled"), wait=False)
+    api.apply(stateful_set("scaled", replicas=4), "autoscaler")
+    assert not bundle(stateful_set("scaled"), wait=False).get("failed")
+    assert api.get(stateful_set("scaled"))["spec"]["replicas"] == 4
+
+
+def test_a_number_of_members_that_is_no_longer_stated_is_a_loss(bundle, api):
+    bundle(stateful_set("stated", replicas=3), wait=False)
+    assert "found 3, wanted 1" in bundle(stateful_set("stated"), wait=False)["msg"]
+    assert api.get(stateful_set("stated"))["spec"]["replicas"] == 3
 
 
 def test_without_a_cluster_it_says_what_makes_one(bundle):
