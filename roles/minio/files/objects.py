@@ -1,0 +1,223 @@
+"""Keeps buckets, users with their policies, and settings of MinIO as declared; drops nothing. Runs in the toolbox, by means of mc."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+PATIENCE = 90  # seconds in which the cluster must serve
+WRONG = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "XMinioAdminNoSuchUser"}
+READ = ["s3:GetObject", "s3:GetObjectTagging", "s3:GetObjectVersion"]
+WRITE = ["s3:PutObject", "s3:PutObjectTagging", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
+LIST = ["s3:ListBucket", "s3:ListBucketMultipartUploads"]
+
+
+class McError(Exception):
+    """mc could not do it. `code` is S3's word for the reason, if it has one."""
+
+    def __init__(self, text, code=""):
+        super().__init__(text)
+        self.code = code
+
+
+class Mc:
+    """mc with two aliases in its environment: `site`, and `user` where a password is tried."""
+
+    def __init__(self, address, root, folder):
+        self._address, self._folder = address, folder
+        self._site = self._url(root["name"], root["password"])
+
+    def __call__(self, *words, given=None, user=None):
+        """What a command answers, a list of documents.
+
+        :param given: its standard input.
+        :param user: (name, password) of the alias `user`.
+        :raises McError: it failed.
+        """
+        env = {**os.environ, "MC_CONFIG_DIR": self._folder, "MC_HOST_site": self._site}
+        if user:
+            env["MC_HOST_user"] = self._url(*user)
+        done = subprocess.run(["mc", "--json", *words], input=given or "", text=True, capture_output=True, env=env, timeout=60, check=False)
+        answers = documents(done.stdout)
+        for answer in answers:
+            if "error" in answer:
+                cause = answer["error"].get("cause") or {}
+                code = (cause.get("error") or {}).get("Code", "")
+                raise McError(f"mc {' '.join(words)}: {cause.get('message') or answer['error']}", code)
+        if done.returncode:
+            raise McError(f"mc {' '.join(words)}: {done.stderr or done.stdout}")
+        return answers
+
+    def _url(self, name, password):
+        return f"https://{name}:{password}@{self._address}"
+
+
+def documents(text):
+    """JSON documents that follow one another."""
+    decoder, found, text = json.JSONDecoder(), [], text.strip()
+    while text:
+        document, end = decoder.raw_decode(text)
+        found.append(document)
+        text = text[end:].lstrip()
+    return found
+
+
+def policy(buckets):
+    """The policy that lets a user reach some buckets, or folders of them."""
+    statements = []
+    for bucket in buckets:
+        where = f"arn:aws:s3:::{bucket['name']}"
+        folder = f"{bucket['folder']}/" if bucket.get("folder") else ""
+        names = ["s3:GetBucketLocation", *(["s3:ListAllMyBuckets"] if bucket["name"] == "*" else [])]
+        statements.append({"Effect": "Allow", "Action": names, "Resource": [where]})
+        listing = {"Effect": "Allow", "Action": LIST, "Resource": [where]}
+        if folder:
+            listing["Condition"] = {"StringLike": {"s3:prefix": [folder.rstrip("/"), f"{folder}*"]}}
+        statements.append(listing)
+        actions = READ + (WRITE if bucket.get("write") else [])
+        statements.append({"Effect": "Allow", "Action": actions, "Resource": [f"{where}/{folder}*"]})
+    return {"Version": "2012-10-17", "Statement": statements}
+
+
+def rules(bucket):
+    """The lifecycle rules of a bucket, by their ID."""
+    found = []
+    if bucket.get("keep_versions"):
+        days = {"NoncurrentDays": bucket["keep_versions"]}
+        found.append({"ID": "versions", "NoncurrentVersionExpiration": days, "Expiration": {"DeleteMarker": True}})
+    for number, folder in enumerate(bucket.get("expire") or []):
+        found.append({"ID": f"expire-{number}", "Filter": {"Prefix": folder["prefix"]}, "Expiration": {"Days": folder["days"]}})
+    return {rule["ID"]: {"Status": "Enabled", **rule} for rule in found}
+
+
+def same(wanted, found):
+    """Whether everything that is wanted is found; the order of lists means nothing, and what was added by default neither."""
+    if isinstance(wanted, dict):
+        return isinstance(found, dict) and all(same(value, found.get(key)) for key, value in wanted.items())
+    if isinstance(wanted, list):
+        found = found if isinstance(found, list) else [found]
+        return len(wanted) == len(found) and all(any(same(item, other) for other in found) for item in wanted)
+    return wanted == found
+
+
+def bucket_changes(mc, bucket, there):
+    """Yield (action, how) for what a bucket lacks."""
+    name, target = bucket["name"], f"site/{bucket['name']}"
+    if name not in there:
+        yield f"CREATE BUCKET {name}", lambda: mc("mb", target)
+    if bucket.get("versioning") and (name not in there or _versioning(mc, target) != "Enabled"):
+        yield f"ENABLE VERSIONS OF {name}", lambda: mc("version", "enable", target)
+    wanted, found = rules(bucket), _lifecycle(mc, target) if name in there else {}
+    if not same(wanted, found):
+        text = json.dumps({"Rules": list({**found, **wanted}.values())})
+        yield f"SET LIFECYCLE OF {name}", lambda: mc("ilm", "rule", "import", target, given=text)
+
+
+def _versioning(mc, target):
+    return mc("version", "info", target)[0]["versioning"].get("status", "")
+
+
+def _lifecycle(mc, target):
+    try:
+        return {rule["ID"]: rule for rule in mc("ilm", "rule", "export", target)[0]["config"]["Rules"]}
+    except McError as error:
+        if error.code == "NoSuchLifecycleConfiguration":
+            return {}
+        raise
+
+
+def user_changes(mc, user, there, policies):
+    """Yield (action, how) for what a user lacks."""
+    name, wanted = user["name"], list(user.get("policies") or [])
+    if user.get("buckets"):
+        wanted.append(name)
+        text = json.dumps(policy(user["buckets"]))
+        if name not in policies or not same(json.loads(text), _policy(mc, name)):
+            yield f"SET POLICY {name}", lambda: mc("admin", "policy", "create", "site", name, "/dev/stdin", given=text)
+    if name not in there or not accepted(mc, user):
+        action = "SET PASSWORD OF" if name in there else "CREATE"
+        yield f"{action} USER {name}", lambda: mc("admin", "user", "add", "site", given=f"{name}\n{user['password']}\n")
+    attached = there[name].get("policyName", "").split(",") if name in there else []
+    for missing in [each for each in wanted if each not in attached]:
+        yield f"ATTACH {missing} TO {name}", lambda missing=missing: mc("admin", "policy", "attach", "site", missing, "--user", name)
+
+
+def _policy(mc, name):
+    return mc("admin", "policy", "info", "site", name)[0]["policyInfo"]["Policy"]
+
+
+def accepted(mc, user):
+    """Whether a user's password is in force; what the user may do is another matter."""
+    try:
+        mc("ls", "user", user=(user["name"], user["password"]))
+    except McError as error:
+        if error.code not in WRONG | {"AccessDenied"}:
+            raise
+        return error.code not in WRONG
+    return True
+
+
+def setting_changes(mc, subsystem, wanted):
+    """Yield (action, how) for settings that differ."""
+    found = {entry["key"]: entry["value"] for part in mc("admin", "config", "get", "site", subsystem)[0]["config"] for entry in part["kv"]}
+    for key, value in wanted.items():
+        if found.get(key) != str(value):
+            pair = f"{key}={value}"
+            yield f"SET {subsystem} {pair}", lambda pair=pair: mc("admin", "config", "set", "site", subsystem, pair)
+
+
+def changes(mc, wanted):
+    """All (action, how), in an order in which they work."""
+    buckets = {entry["key"].rstrip("/") for entry in mc("ls", "site")}
+    users = {entry["accessKey"]: entry for entry in mc("admin", "user", "list", "site")}
+    policies = {entry["policy"] for entry in mc("admin", "policy", "list", "site")}
+    with ThreadPoolExecutor(4) as pool:
+        parts = [pool.submit(lambda b=bucket: list(bucket_changes(mc, b, buckets))) for bucket in wanted["buckets"]]
+        parts += [pool.submit(lambda u=user: list(user_changes(mc, u, users, policies))) for user in wanted["users"]]
+        parts += [pool.submit(lambda s=item: list(setting_changes(mc, *s))) for item in wanted["settings"].items()]
+        return [change for part in parts for change in part.result()]
+
+
+def serves(mc, patience):
+    """Whether the cluster answers within some seconds.
+
+    :raises McError: why it does not, where it had time.
+    """
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            mc("ls", "site")
+        except (McError, ValueError, subprocess.TimeoutExpired):
+            if not patience:
+                return False
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(1)
+        else:
+            return True
+
+
+def main():
+    """Compare, apply unless only asked, answer."""
+    wanted = json.load(sys.stdin)
+    done = []
+    with tempfile.TemporaryDirectory() as folder:
+        mc = Mc(wanted["address"], wanted["root"], folder)
+        if serves(mc, 0 if wanted["check"] else PATIENCE):
+            for action, how in changes(mc, wanted):
+                if not wanted["check"]:
+                    how()
+                done.append(action)
+    print(json.dumps({"actions": done}))
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (McError, subprocess.TimeoutExpired) as fault:
+        sys.exit(str(fault))
