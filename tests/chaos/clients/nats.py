@@ -1,9 +1,10 @@
-"""Numbers through JetStream: `write` publishes them to the stream CHECKS, one after the other; `read` prints those that are there.
+"""Numbers through JetStream: `write`, `read`, `state`, `clean` of the stream `chaos`, kept on three members.
 
-NATS_URL, NATS_USER and NATS_PASSWORD say where and who. Numbers start at the time in milliseconds: no run repeats those of another.
+NATS_USER and NATS_PASSWORD are the keeper's, who may make streams: `keeper` with nats-credentials, key keeper-password.
 """
 
 import asyncio
+import json
 import os
 import ssl
 import sys
@@ -11,19 +12,21 @@ import time
 
 sys.path.pop(0)  # this file may lie there, called like the library
 import nats
-from nats.js.api import AckPolicy, ConsumerConfig
+from nats.js.api import AckPolicy, ConsumerConfig, StreamConfig
 
-SUBJECT = "checks.chaos"
+STREAM = "chaos"
+SUBJECT = "chaos.numbers"
+CONFIG = StreamConfig(name=STREAM, subjects=["chaos.>"], num_replicas=3, max_age=24 * 3600, max_bytes=32 * 2**20)
 PATIENCE = 2  # seconds for an acknowledgement
 ERRORS = (nats.errors.Error, nats.js.errors.Error, OSError, TimeoutError)
 
 
+async def hear(_error):
+    """What fails is told where it fails."""
+
+
 async def connect():
     """A connection that comes back by itself, to any member."""
-
-    async def hear(_error):
-        """The writer says what fails."""
-
     return await nats.connect(
         os.environ.get("NATS_URL", "tls://nats:4222"),
         user=os.environ["NATS_USER"],
@@ -39,25 +42,27 @@ async def connect():
 
 
 async def write():
-    """Never ends by itself."""
+    """One number after the other; never ends by itself."""
     link = await connect()
-    stream, number = link.jetstream(timeout=PATIENCE), int(time.time() * 1000)
+    stream, number = link.jetstream(timeout=PATIENCE), None
     while True:
         try:
-            await stream.publish(SUBJECT, str(number).encode())
+            if number is None:
+                await stream.add_stream(CONFIG)
+                number = int(os.environ["START"])
+            await stream.publish(SUBJECT, str(number).encode(), stream=STREAM)
             print(number, time.time(), flush=True)
         except ERRORS as error:
             print("error", time.time(), str(error) or type(error).__name__, flush=True)
-            await asyncio.sleep(0.1)
-        number += 1
-        await asyncio.sleep(0.01)
+        number = None if number is None else number + 1
+        await asyncio.sleep(0.05)
 
 
 async def read():
-    """Every number of the stream."""
+    """Every number of the stream, as many as the stream says that it has."""
     link = await connect()
-    config = ConsumerConfig(ack_policy=AckPolicy.NONE)
-    reader = await link.jetstream(timeout=10).pull_subscribe(SUBJECT, stream="CHECKS", config=config)
+    config = ConsumerConfig(ack_policy=AckPolicy.NONE, mem_storage=True)
+    reader = await link.jetstream(timeout=10).pull_subscribe(SUBJECT, stream=STREAM, config=config)
     left = (await reader.consumer_info()).num_pending
     while left > 0:
         batch = await reader.fetch(min(left, 500), timeout=10)
@@ -66,4 +71,21 @@ async def read():
     await link.close()
 
 
-asyncio.run({"write": write, "read": read}[sys.argv[1]]())
+async def state():
+    """Who leads the stream, and whether every copy is there and current."""
+    link = await connect()
+    cluster = (await link.jetstream(timeout=10).stream_info(STREAM)).cluster
+    late = {copy.name: copy.lag or 0 for copy in cluster.replicas if copy.offline or not copy.current}
+    whole = bool(cluster.leader) and len(cluster.replicas) == CONFIG.num_replicas - 1 and not late
+    print(json.dumps({"leader": cluster.leader, "whole": whole, "why": "" if whole else f"not current: {late}"}))
+    await link.close()
+
+
+async def clean():
+    """The stream goes."""
+    link = await connect()
+    await link.jetstream(timeout=10).delete_stream(STREAM)
+    await link.close()
+
+
+asyncio.run({"write": write, "read": read, "state": state, "clean": clean}[sys.argv[1]]())
