@@ -1,6 +1,6 @@
 # From nothing to a running platform: `make lab`. What else there is: `make`.
 .DEFAULT_GOAL := help
-.PHONY: help venv lab test bench docs down
+.PHONY: help venv lab test bench chaos docs down
 
 export TOPOLOGY ?= lab
 BIN := .venv/bin
@@ -31,6 +31,9 @@ test: $(READY) ## Lint, unit, render and role tests
 
 bench: $(READY) ## Measure on the lab: first run, second run, one more worker; write docs/benchmarks.md
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+chaos: $(READY) ## Break the lab's systems under streams of acknowledged writes; write docs/reliability.md
+	@$(BIN)/python -m tests.chaos $(ARGS)
 
 docs: $(READY) ## Write the reference pages and role READMEs from the code
 	@$(BIN)/python -m docs.generate

@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
-from test_postgresql import kubectl, leader, psql, undisturbed, wait, whole, writer  # noqa: E402, F401 (a fixture)
-
-from tests import stages  # noqa: E402
-
-SILENCE_SECONDS = 90  # Patroni's lease runs out, a replica is elected, clients give up on connections that lead nowhere
+from tests import stages
 
 
 def lab(*words: str) -> None:
@@ -41,43 +34,6 @@ def verified() -> None:
     """The platform is well, as verification sees it."""
     code, output = run("playbooks/verify.yml", "--extra-vars=verify_patience=300")
     assert code == 0, output
-
-
-def node_of(pod: str) -> str:
-    """The node that a pod of the storage namespace is on."""
-    return kubectl("get", "pod", pod, "-o", "jsonpath={.spec.nodeName}")
-
-
-def lead_from_a_worker() -> str:
-    """Move the leader, pod by pod, until it is on a worker; that worker's name."""
-    for _ in range(6):
-        pod = leader()
-        if "worker" in (node := node_of(pod)):
-            return node
-        kubectl("delete", "pod", pod)
-        wait(lambda before=pod: leader() != before)
-        wait(whole, 300)
-    raise AssertionError("the leader stays on the control plane")
-
-
-@pytest.fixture
-def leading_worker() -> Iterator[str]:
-    """A worker that holds PostgreSQL's leader; it runs again when the test ends."""
-    wait(whole, 300)
-    node = lead_from_a_worker()
-    yield node
-    lab("start", node)
-    wait(whole, 300)
-
-
-def test_no_acknowledged_write_is_lost_with_the_leaders_machine(leading_worker, writer):  # noqa: F811
-    before = leader()
-    with undisturbed(writer) as judged:
-        lab("kill", leading_worker)
-        wait(lambda: leader() != before and psql(leader(), "SELECT NOT pg_is_in_recovery()") == "t")
-    print(f"\n{leading_worker} lost: {judged['silence']:.1f} s without writes, {judged['acknowledged']} acknowledged")
-    assert judged["lost"] == []
-    assert judged["silence"] < SILENCE_SECONDS
 
 
 @pytest.fixture

@@ -1,0 +1,160 @@
+"""What can happen: generic, bounded, and undone whatever becomes of the test."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.chaos.cluster import DATA, DOMAIN, NAMESPACE, PROJECT, ClusterError, Member, kubectl, lab, members, nodes_ready, shell, wait
+from tests.chaos.systems import System
+
+LAB = str(Path(sys.executable).parent / "lab")
+BOOT_SECONDS = 300
+RESTART_SECONDS = 420
+MARK = f"{DOMAIN}/chaos"
+POLICY = "chaos-partition"
+FILL = "chaos-fill"
+
+# Takes every free block of the data volume, and only there. A timer of the node's own gives them back, should nobody else do it.
+_FILL = f"""
+findmnt --noheadings --mountpoint {DATA} >/dev/null || {{ echo '{DATA} is no volume of its own: not filled' >&2; exit 1; }}
+systemctl stop {FILL}.timer 2>/dev/null || true
+systemd-run --quiet --collect --unit={FILL} --on-active={{seconds}} rm --force {DATA}/.{FILL}
+place=0
+for chunk in 1073741824 67108864 4194304 262144 16384; do
+  while fallocate --offset=$place --length=$chunk {DATA}/.{FILL} 2>/dev/null; do place=$((place + chunk)); done
+done
+df --output=avail {DATA} | tail -1
+"""
+_EMPTY = f"rm --force {DATA}/.{FILL}; systemctl stop {FILL}.timer 2>/dev/null || true"
+
+
+@dataclass(frozen=True)
+class Hit:
+    """What an event strikes: the leading members of systems, all on one node."""
+
+    node: str
+    leaders: dict[System, Member]
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happens. `machine`: it strikes a whole node. `bound`: seconds without writes that a system of several members may
+    take at most, `alone` one of a single member."""
+
+    name: str
+    about: str
+    run: Callable[[Hit], None]
+    bound: float
+    alone: float
+    machine: bool = False
+
+
+def kill(hit: Hit) -> None:
+    """SIGKILL for the first process of the container, and with it for all others, with no time to say goodbye."""
+    for system, leader in hit.leaders.items():
+        ask = f"crictl inspect --output go-template --template '{{{{.info.pid}}}}' {leader.containers[system.container]}"
+        shell(leader.node, f"kill -9 $({ask})")
+
+
+def drain(hit: Hit) -> None:
+    """The leader's pod leaves in good order, as in a drain or an update."""
+    for leader in hit.leaders.values():
+        kubectl("delete", "pod", "--wait=false", leader.name)
+
+
+def restart(hit: Hit) -> None:
+    """All pods end at once, each in good order, and come back with new addresses."""
+    for system in hit.leaders:
+        before = members(system.workload)
+        kubectl("delete", "pod", "--wait=false", *(member.name for member in before))
+        old = {member.uid for member in before}
+
+        def replaced(workload: str = system.workload, old: set[str] = old) -> bool:
+            now = members(workload)
+            return len(now) == len(old) and all(member.ready and member.uid not in old for member in now)
+
+        wait(replaced, RESTART_SECONDS, f"{system.name}: all members are back")
+
+
+def reboot(hit: Hit) -> None:
+    """The node restarts in good order."""
+    _lab("reboot", hit.node)
+    wait(nodes_ready, BOOT_SECONDS, f"{hit.node}: ready")
+
+
+def lose(hit: Hit, seconds: float = 60) -> None:
+    """A power cut; the machine comes back after a while."""
+    try:
+        _lab("kill", hit.node)
+        time.sleep(seconds)
+    finally:
+        _lab("start", hit.node)
+    wait(nodes_ready, BOOT_SECONDS, f"{hit.node}: ready")
+
+
+def fill(hit: Hit, seconds: float = 40) -> None:
+    """The data volume of the node has no room left for a while."""
+    try:
+        shell(hit.node, _FILL.format(seconds=int(seconds * 3)))
+        time.sleep(seconds)
+    finally:
+        shell(hit.node, _EMPTY)
+
+
+def partition(hit: Hit, seconds: float = 60) -> None:
+    """A policy cuts the member off from every pod, node and the API; only its own kubelet still reaches it."""
+    pods = {"matchExpressions": [{"key": "k8s:io.kubernetes.pod.namespace", "operator": "Exists"}]}
+    policy = {
+        "apiVersion": "cilium.io/v2",
+        "kind": "CiliumNetworkPolicy",
+        "metadata": {"name": POLICY, "namespace": NAMESPACE},
+        "spec": {
+            "endpointSelector": {"matchLabels": {MARK: "cut-off"}},
+            "ingressDeny": [{"fromEndpoints": [pods]}, {"fromEntities": ["remote-node", "world"]}],
+            "egressDeny": [{"toEntities": ["all"]}],
+        },
+    }
+    try:
+        kubectl("apply", "--filename=-", text=json.dumps(policy))
+        for leader in hit.leaders.values():
+            kubectl("label", "pod", leader.name, f"{MARK}=cut-off", "--overwrite")
+        time.sleep(seconds)
+    finally:
+        join()
+
+
+def join() -> None:
+    """End a partition."""
+    kubectl("delete", "ciliumnetworkpolicy", POLICY, "--ignore-not-found")
+    kubectl("label", "pod", f"--selector={MARK}", f"{MARK}-")
+
+
+def sweep() -> None:
+    """Undo what a run that was killed left behind."""
+    join()
+    kubectl("delete", "pod", "--selector=app.kubernetes.io/name=chaos", "--grace-period=0", "--force", "--ignore-not-found")
+    for node in lab().topology.nodes:
+        shell(node.name, _EMPTY)
+
+
+def _lab(*words: str) -> None:
+    done = subprocess.run([LAB, *words], cwd=PROJECT, capture_output=True, text=True, timeout=BOOT_SECONDS, check=False)
+    if done.returncode:
+        raise ClusterError(f"lab {' '.join(words)}: {(done.stdout + done.stderr).strip()[-500:]}")
+
+
+EVENTS = [
+    Event("leader-killed", "kill -9 of the leader's process", kill, 60, 180),
+    Event("leader-drained", "the leader's pod leaves as in a drain or an update", drain, 30, 180),
+    Event("all-restarted", "all pods restarted at once", restart, 300, 300),
+    Event("partitioned", "the leader is cut off by a network policy for a minute", partition, 90, 180),
+    Event("node-rebooted", "the node under the leader restarts", reboot, 90, 300, machine=True),
+    Event("node-lost", "the node under the leader loses its power and comes back after a minute", lose, 90, 300, machine=True),
+    Event("disk-full", "the data volume under the leader is full for 40 seconds", fill, 90, 240, machine=True),
+]

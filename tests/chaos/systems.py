@@ -1,0 +1,82 @@
+"""The systems that are put to the test: where a client's credentials are, who leads, when all is well, and what is promised."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tests.chaos.cluster import ClusterError, kubectl, objects
+
+if TYPE_CHECKING:
+    from tests.chaos.stream import Stream
+
+
+@dataclass(frozen=True)
+class State:
+    """Who leads what the client writes to, as a pod's name, host name or address; whether every member has caught up, or why not."""
+
+    leader: str
+    whole: bool
+    why: str = ""
+
+
+def asked(stream: Stream) -> State:
+    """What the client's own program finds out."""
+    try:
+        found = json.loads(stream.ask("state").splitlines()[-1])
+        return State(found["leader"], found["whole"], found.get("why", ""))
+    except (IndexError, KeyError, ValueError) as error:
+        raise ClusterError(f"{stream.system.name}: no state: {error!r}") from error
+
+
+def postgresql(_stream: Stream) -> State:
+    """By Patroni's label; whole when every other member streams, one of them synchronously."""
+    pods = objects("pods", "--selector=app.kubernetes.io/name=postgres,app.kubernetes.io/component=master")
+    if len(pods) != 1:
+        raise ClusterError(f"{len(pods)} leaders")
+    leader = pods[0]["metadata"]["name"]
+    sql = "SELECT count(*) || ' ' || count(*) FILTER (WHERE sync_state = 'sync') FROM pg_stat_replication WHERE state = 'streaming'"
+    streaming, synchronous = kubectl("exec", leader, "--container=postgres", "--", "psql", "-XAtqU", "postgres", "-c", sql).split()
+    wanted = objects("statefulset", "postgres-master")[0]["spec"]["replicas"] - 1
+    whole = int(streaming) == wanted and (not wanted or synchronous == "1")
+    return State(leader, whole, f"{streaming} of {wanted} replicas stream, {synchronous} synchronously")
+
+
+@dataclass(frozen=True, eq=False)
+class System:
+    """A system and how to watch it.
+
+    `workload` is the StatefulSet of its members, `container` the one that serves. `promise` says which setting keeps acknowledged writes;
+    `may_lose` names events that it does not cover, and why. `secrets` gives variables of the client's program as (Secret, key), `settings`
+    as plain text. `bounds` replaces an event's bound on the seconds without writes.
+    """
+
+    name: str
+    workload: str
+    container: str
+    promise: str
+    secrets: dict[str, tuple[str, str]]
+    settings: dict[str, str] = field(default_factory=dict)
+    state: Callable[[Stream], State] = asked
+    may_lose: dict[str, str] = field(default_factory=dict)
+    bounds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def replicas(self) -> int:
+        """How many members it should have; 0 when it is not deployed."""
+        found = objects("statefulsets", f"--field-selector=metadata.name={self.workload}")
+        return found[0]["spec"]["replicas"] if found else 0
+
+
+SYSTEMS = [
+    System(
+        name="postgresql",
+        workload="postgres-master",
+        container="postgres",
+        promise="synchronous_mode: a commit is acknowledged when a replica has it on its disk too",
+        secrets={"PGPASSWORD": ("postgres-credentials", "application-password")},
+        state=postgresql,
+    ),
+]
