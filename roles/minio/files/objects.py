@@ -110,16 +110,12 @@ def bucket_changes(mc, bucket, there):
     name, target = bucket["name"], f"site/{bucket['name']}"
     if name not in there:
         yield f"CREATE BUCKET {name}", lambda: mc("mb", target)
-    if bucket.get("versioning") and (name not in there or _versioning(mc, target) != "Enabled"):
+    if bucket.get("versioning") and (name not in there or mc("version", "info", target)[0]["versioning"].get("status") != "Enabled"):
         yield f"ENABLE VERSIONS OF {name}", lambda: mc("version", "enable", target)
     wanted, found = rules(bucket), _lifecycle(mc, target) if name in there else {}
     if not same(wanted, found):
         text = json.dumps({"Rules": list({**found, **wanted}.values())})
         yield f"SET LIFECYCLE OF {name}", lambda: mc("ilm", "rule", "import", target, given=text)
-
-
-def _versioning(mc, target):
-    return mc("version", "info", target)[0]["versioning"].get("status", "")
 
 
 def _lifecycle(mc, target):
@@ -137,7 +133,7 @@ def user_changes(mc, user, there, policies):
     if user.get("buckets"):
         wanted.append(name)
         text = json.dumps(policy(user["buckets"]))
-        if name not in policies or not same(json.loads(text), _policy(mc, name)):
+        if name not in policies or not same(json.loads(text), mc("admin", "policy", "info", "site", name)[0]["policyInfo"]["Policy"]):
             yield f"SET POLICY {name}", lambda: mc("admin", "policy", "create", "site", name, "/dev/stdin", given=text)
     if name not in there or not accepted(mc, user):
         action = "SET PASSWORD OF" if name in there else "CREATE"
@@ -145,10 +141,6 @@ def user_changes(mc, user, there, policies):
     attached = there[name].get("policyName", "").split(",") if name in there else []
     for missing in [each for each in wanted if each not in attached]:
         yield f"ATTACH {missing} TO {name}", lambda missing=missing: mc("admin", "policy", "attach", "site", missing, "--user", name)
-
-
-def _policy(mc, name):
-    return mc("admin", "policy", "info", "site", name)[0]["policyInfo"]["Policy"]
 
 
 def accepted(mc, user):
@@ -184,22 +176,20 @@ def changes(mc, wanted):
 
 
 def serves(mc, patience):
-    """Whether the cluster answers within some seconds.
+    """Whether the cluster answers, at once or within some seconds.
 
     :raises McError: why it does not, where it had time.
     """
-    deadline = time.monotonic() + patience
-    while True:
+    for second in range(patience + 1):
         try:
             mc("ls", "site")
-        except (McError, ValueError, subprocess.TimeoutExpired):
-            if not patience:
-                return False
-            if time.monotonic() > deadline:
+        except McError:
+            if patience and second == patience:
                 raise
             time.sleep(1)
         else:
             return True
+    return False
 
 
 def main():
