@@ -1,0 +1,59 @@
+"""Action of the module cronjob_run: it makes the Job and follows it from the controller."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import ansible.module_utils
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+# The controller does not look there by itself.
+ansible.module_utils.__path__.append(str(Path(__file__).parents[1] / "module_utils"))
+from ansible.module_utils.cron_job import JobFailed, Run, findings, reference
+from ansible.module_utils.kube_api import ApiError, KubeApi
+
+
+class ActionModule(ActionBase):
+    """Gives what the Job printed last. In check mode no Job is made."""
+
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+    _requires_connection = False
+
+    def run(self, tmp=None, task_vars=None):
+        """See the documentation of the module."""
+        super().run(tmp, task_vars)
+        _, arguments = self.validate_argument_spec(
+            argument_spec={
+                "kubeconfig": {"type": "path", "required": True},
+                "namespace": {"type": "str", "required": True},
+                "cronjob": {"type": "str", "required": True},
+                "timeout": {"type": "int", "default": 3600},
+                "judge": {"type": "bool", "default": True},
+                "required": {"type": "bool", "default": True},
+            }
+        )
+        namespace, name = arguments["namespace"], arguments["cronjob"]
+        try:
+            api = KubeApi(arguments["kubeconfig"])
+            cron_job = api.get(reference("CronJob", namespace, name))
+            if self._task.check_mode or not (cron_job or arguments["required"]):
+                return {"changed": bool(cron_job), "present": bool(cron_job), "findings": [], "result": {}, "lines": []}
+            if not cron_job:
+                raise AnsibleActionFail(f"{name}: found no such CronJob in {namespace}; wanted that of a system which is deployed.")
+            return self._follow(Run(api, cron_job, self._display.display), cron_job, arguments)
+        except ApiError as error:
+            raise AnsibleActionFail(f"{name} in {namespace}: {error}") from error
+
+    @staticmethod
+    def _follow(run, cron_job, arguments):
+        fault = ""
+        try:
+            run.follow(arguments["timeout"])
+        except JobFailed as error:
+            fault = str(error)
+        system = cron_job["metadata"].get("labels", {}).get("app.kubernetes.io/component") or run.cron_job
+        answer = {"changed": True, "present": True, "job": run.job, "seconds": round(run.seconds, 1)}
+        answer |= {"lines": run.lines, "result": run.result, "findings": findings(run, system, fault)}
+        return answer | ({"failed": True, "msg": fault} if fault and arguments["judge"] else {})
