@@ -8,20 +8,25 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import sys
 import time
 
 CONTENTS = "contents.json"  # written last: a backup without it does not count
+_ID = re.compile(r"\d{8}[T-]\d{6}\w")  # 20260131T020000Z, or as pgBackRest calls them, 20260131-020000F
 
 
 class Archive:
-    """The backups of the system that the environment names, as `<prefix><id>/<file>`."""
+    """The backups of the system that the environment names, as `<prefix><id>/<file>`.
 
-    def __init__(self):
+    :param below: a folder of the prefix, with its slash, for a system that keeps other things there too.
+    """
+
+    def __init__(self, below=""):
         import boto3  # not every image has it, and not every user of this file needs it
         from botocore.config import Config
 
-        self.bucket, self.prefix = os.environ["S3_BUCKET"], os.environ["S3_PREFIX"]
+        self.bucket, self.prefix = os.environ["S3_BUCKET"], os.environ["S3_PREFIX"] + below
         self.client = boto3.client(
             "s3",
             endpoint_url=os.environ["S3_ENDPOINT"],
@@ -78,13 +83,14 @@ class Archive:
         return old
 
     def _ids(self):
-        complete = {}
-        for key, _ in self._keys():
-            backup, _, name = key.partition("/")
-            complete[backup] = complete.get(backup, False) or name == CONTENTS
-        return sorted(b for b in complete if complete[b]), sorted(b for b in complete if not complete[b])
+        """Ids that count, and ids that do not; what else the system keeps below its prefix is no backup of this kind."""
+        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self.prefix, Delimiter="/")
+        folders = [item["Prefix"].removeprefix(self.prefix)[:-1] for page in pages for item in page.get("CommonPrefixes", [])]
+        ids = sorted(filter(_ID.fullmatch, folders))
+        counting = [backup for backup in ids if self._keys(f"{backup}/{CONTENTS}")]
+        return counting, [backup for backup in ids if backup not in counting]
 
-    def _keys(self, below=""):
+    def _keys(self, below):
         pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self.prefix + below)
         return [(item["Key"].removeprefix(self.prefix), item["Size"]) for page in pages for item in page.get("Contents", [])]
 
