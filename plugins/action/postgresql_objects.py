@@ -16,12 +16,18 @@ from ansible.module_utils.postgresql_server import Server, ServerError, statemen
 
 _USER = {
     "name": {"type": "str", "required": True},
-    "password": {"type": "str", "required": True, "no_log": True},
+    "password": {"type": "str", "no_log": True},
     "member_of": {"type": "list", "elements": "str", "default": []},
+    "executes": {"type": "list", "elements": "str", "default": []},
+    "sees_all_rows": {"type": "bool", "default": False},
     "connection_limit": {"type": "int"},
     "create": {"type": "bool", "default": True},
 }
-_DATABASE = {"name": {"type": "str", "required": True}, "owner": {"type": "str", "required": True}}
+_DATABASE = {
+    "name": {"type": "str", "required": True},
+    "owner": {"type": "str", "required": True},
+    "connect": {"type": "list", "elements": "str", "default": []},
+}
 
 
 class ActionModule(ActionBase):

@@ -12,11 +12,13 @@ from ansible.module_utils.scram import matches, verifier
 _STATE = """
 SELECT json_build_object(
   'roles', (SELECT json_object_agg(rolname, json_build_object(
-      'verifier', rolpassword, 'login', rolcanlogin, 'limit', rolconnlimit, 'member_of',
-      (SELECT coalesce(json_agg(g.rolname), '[]') FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid WHERE m.member = a.oid)))
+      'verifier', rolpassword, 'login', rolcanlogin, 'limit', rolconnlimit, 'sees_all_rows', rolbypassrls,
+      'member_of', (SELECT coalesce(json_agg(pg_get_userbyid(roleid)), '[]') FROM pg_auth_members WHERE member = a.oid),
+      'executes', (SELECT coalesce(json_agg(p.oid::regprocedure::text), '[]') FROM pg_proc p, aclexplode(p.proacl) WHERE grantee = a.oid)))
     FROM pg_authid a),
-  'databases', (SELECT json_object_agg(datname, json_build_object('owner', pg_get_userbyid(datdba), 'public',
-      EXISTS (SELECT FROM aclexplode(coalesce(datacl, acldefault('d', datdba))) WHERE grantee = 0)))
+  'databases', (SELECT json_object_agg(datname, json_build_object('owner', pg_get_userbyid(datdba),
+      'public', EXISTS (SELECT FROM aclexplode(coalesce(datacl, acldefault('d', datdba))) WHERE grantee = 0),
+      'connect', (SELECT coalesce(json_agg(pg_get_userbyid(grantee)), '[]') FROM aclexplode(datacl) WHERE privilege_type = 'CONNECT')))
     FROM pg_database))
 """
 _EXEC_SECONDS = 60
@@ -33,9 +35,10 @@ def user_statements(user, found):
     if found is None:
         if not user["create"]:
             return []
-        statements.append((f"CREATE ROLE {user['name']}", f"CREATE ROLE {name} LOGIN PASSWORD '{verifier(user['password'])}'"))
-        found = {"login": True, "limit": -1, "member_of": []}
-    elif not matches(user["password"], found["verifier"]):
+        password = f" PASSWORD '{verifier(user['password'])}'" if user["password"] else ""
+        statements.append((f"CREATE ROLE {user['name']}", f"CREATE ROLE {name} LOGIN{password}"))
+        found = {"login": True, "limit": -1, "sees_all_rows": False, "member_of": [], "executes": []}
+    elif user["password"] and not matches(user["password"], found["verifier"]):
         statements.append((f"ALTER ROLE {user['name']} PASSWORD", f"ALTER ROLE {name} PASSWORD '{verifier(user['password'])}'"))
     if not found["login"]:
         statements.append((f"ALTER ROLE {user['name']} LOGIN", f"ALTER ROLE {name} LOGIN"))
@@ -44,6 +47,11 @@ def user_statements(user, found):
     for group in user["member_of"]:
         if group not in found["member_of"]:
             statements.append((f"GRANT {group} TO {user['name']}", f"GRANT {identifier(group)} TO {name}"))
+    if user["sees_all_rows"] and not found["sees_all_rows"]:
+        statements.append((f"ALTER ROLE {user['name']} BYPASSRLS", f"ALTER ROLE {name} BYPASSRLS"))
+    for function in user["executes"]:
+        if function not in found["executes"]:
+            statements.append((f"GRANT {function} TO {user['name']}", f"GRANT EXECUTE ON FUNCTION pg_catalog.{function} TO {name}"))
     return statements
 
 
@@ -52,12 +60,15 @@ def database_statements(database, found):
     name, owner, statements = identifier(database["name"]), identifier(database["owner"]), []
     if found is None:
         statements.append((f"CREATE DATABASE {database['name']}", f"CREATE DATABASE {name} OWNER {owner}"))
-        found = {"owner": database["owner"], "public": True}
+        found = {"owner": database["owner"], "public": True, "connect": []}
     if found["owner"] != database["owner"]:
         words = f"DATABASE {database['name']} OWNER TO {database['owner']}"
         statements.append((f"ALTER {words}", f"ALTER DATABASE {name} OWNER TO {owner}"))
     if found["public"]:
         statements.append((f"REVOKE ALL ON DATABASE {database['name']} FROM PUBLIC", f"REVOKE ALL ON DATABASE {name} FROM PUBLIC"))
+    for user in database["connect"]:
+        if user not in found["connect"]:
+            statements.append((f"GRANT CONNECT ON {database['name']} TO {user}", f"GRANT CONNECT ON DATABASE {name} TO {identifier(user)}"))
     return statements
 
 

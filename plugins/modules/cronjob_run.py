@@ -4,8 +4,8 @@ DOCUMENTATION = r"""
 module: cronjob_run
 short_description: Run a CronJob now and wait for its end
 description:
-  - Makes a Job from a CronJob, as its schedule would, and follows it. The newest line of the running container is shown as progress. A run that
-    the schedule has just begun is joined instead.
+  - Makes a Job from a CronJob, as its schedule would, and follows it. The newest line of the running container is shown as progress.
+    A run that the schedule has just begun is joined instead.
   - A suspended CronJob is a model for such Jobs and nothing else.
   - In check mode no Job is made.
 options:

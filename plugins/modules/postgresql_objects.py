@@ -28,8 +28,10 @@ options:
     default: []
     suboptions:
       name: {description: Name of the role., type: str, required: true}
-      password: {description: Its password., type: str, required: true}
+      password: {description: Its password; without one it comes by a certificate., type: str}
       member_of: {description: Roles that it is a member of., type: list, elements: str, default: []}
+      executes: {description: "Functions that it may call, with the types of their arguments.", type: list, elements: str, default: []}
+      sees_all_rows: {description: Row level security hides nothing from it., type: bool, default: false}
       connection_limit: {description: Its most connections, -1 for no limit., type: int}
       create: {description: Make the user when it is missing; otherwise only its password is kept., type: bool, default: true}
   databases:
@@ -40,6 +42,7 @@ options:
     suboptions:
       name: {description: Name of the database., type: str, required: true}
       owner: {description: Its owner., type: str, required: true}
+      connect: {description: Who else may connect., type: list, elements: str, default: []}
 author: VoiceHelper
 """
 

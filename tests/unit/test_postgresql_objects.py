@@ -9,11 +9,19 @@ import pytest
 from ansible.module_utils.postgresql_server import Server, database_statements, statements, user_statements
 from ansible.module_utils.scram import matches, verifier
 
-USER = {"name": "voicehelper", "password": "secret", "member_of": [], "connection_limit": None, "create": True}
+USER = {
+    "name": "voicehelper",
+    "password": "secret",
+    "member_of": [],
+    "executes": [],
+    "sees_all_rows": False,
+    "connection_limit": None,
+    "create": True,
+}
 
 
 def state(**changes):
-    return {"verifier": verifier("secret"), "login": True, "limit": -1, "member_of": []} | changes
+    return {"verifier": verifier("secret"), "login": True, "limit": -1, "sees_all_rows": False, "member_of": [], "executes": []} | changes
 
 
 def actions(pairs):
@@ -53,14 +61,27 @@ def test_a_missing_user_that_somebody_else_makes_is_left_alone():
         ({"connection_limit": 5}, {}, "ALTER ROLE voicehelper CONNECTION LIMIT 5"),
         ({"member_of": ["pg_monitor"]}, {}, "GRANT pg_monitor TO voicehelper"),
         ({}, {"login": False}, "ALTER ROLE voicehelper LOGIN"),
+        ({"sees_all_rows": True}, {}, "ALTER ROLE voicehelper BYPASSRLS"),
+        ({"executes": ["pg_switch_wal()"]}, {}, "GRANT pg_switch_wal() TO voicehelper"),
     ],
 )
 def test_only_the_difference_is_changed(wanted, found, done):
     assert actions(user_statements(USER | wanted, state(**found))) == [done]
 
 
+@pytest.mark.parametrize("found", [None, state(verifier=None)])
+def test_a_user_without_a_password_gets_none(found):
+    assert not [sql for _, sql in user_statements(USER | {"password": None}, found) if "PASSWORD" in sql]
+
+
+def test_who_may_connect_is_only_added_to():
+    database = {"name": "app", "owner": "voicehelper", "connect": ["backup"]}
+    found = {"owner": "voicehelper", "public": False, "connect": ["voicehelper", "other"]}
+    assert actions(database_statements(database, found)) == ["GRANT CONNECT ON app TO backup"]
+
+
 def test_a_new_database_is_closed_to_others():
-    found = actions(database_statements({"name": "app", "owner": "voicehelper"}, None))
+    found = actions(database_statements({"name": "app", "owner": "voicehelper", "connect": []}, None))
     assert found == ["CREATE DATABASE app", "REVOKE ALL ON DATABASE app FROM PUBLIC"]
 
 
