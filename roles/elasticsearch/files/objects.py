@@ -204,4 +204,5 @@ def main():
     print(json.dumps({"actions": server.actions}))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -58,4 +58,5 @@ def main():
                 follow(server, stream, policies[template["lifecycle"]])
 
 
-main()
+if __name__ == "__main__":
+    main()
