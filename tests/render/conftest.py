@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import pytest
 from rendering import SITES, Site, controller
 
@@ -13,7 +15,7 @@ def make_site(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VOICEHELPER_VAULT_PASSWORD_FILE", str(state / "vault-password"))
         loader = controller(state)
-        yield lambda name: Site(name, loader, state)
+        yield functools.cache(lambda name: Site(name, loader, state))  # a site renders its bundles once
 
 
 @pytest.fixture(scope="session", params=SITES)
