@@ -44,8 +44,8 @@ class Hit:
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happens. `machine`: it strikes a whole node. `bound`: seconds without writes that a system of several members may
-    take at most, `alone` one of a single member."""
+    """Something that happens. `machine`: it strikes a whole node. `bound`: seconds without writes that a system may take at most, and
+    `alone` where it loses more members than it can do without, as its only one."""
 
     name: str
     about: str

@@ -32,10 +32,11 @@ def _head(machine: dict[str, Any]) -> str:
 
 def _silence(results: Results, there: Sequence) -> str:
     text = (
-        "The longest time without an acknowledged write, in seconds. (1): the system has a single member here, so it is away while its "
-        "member is."
+        "The longest time without an acknowledged write, in seconds. ¹: more members were struck than the system can do without, as its "
+        "only one; it is away while they are."
     )
-    return f"## Seconds without writes\n\n{text}\n\n" + _matrix(results, there, lambda record: f"{record['silence']:.1f}")
+    table = _matrix(results, there, lambda record: f"{record['silence']:.1f}{'¹' if record['alone'] else ''}")
+    return f"## Seconds without writes\n\n{text}\n\n{table}"
 
 
 def _losses(results: Results, there: Sequence) -> str:
@@ -45,11 +46,7 @@ def _losses(results: Results, there: Sequence) -> str:
 
 
 def _matrix(results: Results, there: Sequence, cell: Any) -> str:
-    rows = []
-    for system in there:
-        records = results["systems"][system.name]
-        single = " (1)" if any(record.get("alone") for record in records.values()) else ""
-        rows.append([f"{system.name}{single}", *(_cell(records.get(event.name), cell) for event in EVENTS)])
+    rows = [[system.name, *(_cell(results["systems"][system.name].get(event.name), cell) for event in EVENTS)] for system in there]
     return _table(["System", *(event.name for event in EVENTS)], rows)
 
 
@@ -61,7 +58,7 @@ def _cell(record: dict[str, Any] | None, cell: Any) -> str:
 
 def _meaning() -> str:
     rows = [[f"`{event.name}`", event.about, f"{event.bound:.0f} s", f"{event.alone:.0f} s"] for event in EVENTS]
-    heading = ["Event", "What happens", "Without writes at most", "With a single member at most"]
+    heading = ["Event", "What happens", "Without writes at most", "Where too many members are struck"]
     return "## Events\n\n" + _table(heading, rows, right=0)
 
 

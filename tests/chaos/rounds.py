@@ -92,6 +92,7 @@ def _strike(event: Event, hit: Hit, streams: list[Stream], pace: Pace, note: Cal
     """Let it happen, and judge what became of the writes when all is well again."""
     settle(streams, pace.before)
     note(f"   {event.name}: {', '.join(member.name for member in hit.leaders.values())} on {hit.node}")
+    away = {system: sum(member.node == hit.node for member in members(system.workload)) for system in hit.leaders}
     since = time.time()
     event.run(hit)
     settle(streams, pace.after)
@@ -99,7 +100,7 @@ def _strike(event: Event, hit: Hit, streams: list[Stream], pace: Pace, note: Cal
     for stream in streams:
         _whole(stream)
         verdict, system = stream.judge(since), stream.system
-        alone = system.replicas == 1
+        alone = system.replicas == 1 or (event.machine and away[system] > system.spare)
         bound = system.bounds.get(event.name, event.alone if alone else event.bound)
         record = {"silence": round(verdict.silence, 1), "acknowledged": verdict.acknowledged, "errors": verdict.errors}
         record |= {"lost": len(verdict.lost), "bound": bound, "alone": alone, "node": hit.node, "date": time.strftime("%Y-%m-%d")}

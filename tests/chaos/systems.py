@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tests.chaos.cluster import ClusterError, kubectl, objects
+from tests.chaos.cluster import PLATFORM, ClusterError, kubectl, objects
 
 if TYPE_CHECKING:
     from tests.chaos.stream import Stream
@@ -48,9 +48,9 @@ def postgresql(_stream: Stream) -> State:
 class System:
     """A system and how to watch it.
 
-    `workload` is the StatefulSet of its members, `container` the one that serves. `promise` says which setting keeps acknowledged writes;
-    `may_lose` names events that it does not cover, and why. `secrets` gives variables of the client's program as (Secret, key), `settings`
-    as plain text. `bounds` replaces an event's bound on the seconds without writes.
+    `workload` is the StatefulSet of its members, `container` the one that serves, `spare` how many members may be away at once. `promise`
+    says which setting keeps acknowledged writes; `may_lose` names events that it does not cover, and why. `secrets` gives variables of the
+    client's program as (Secret, key), `settings` as plain text. `bounds` replaces an event's bound on the seconds without writes.
     """
 
     name: str
@@ -60,6 +60,7 @@ class System:
     secrets: dict[str, tuple[str, str]]
     settings: dict[str, str] = field(default_factory=dict)
     state: Callable[[Stream], State] = asked
+    spare: int = 1
     may_lose: dict[str, str] = field(default_factory=dict)
     bounds: dict[str, float] = field(default_factory=dict)
 
@@ -75,8 +76,39 @@ SYSTEMS = [
         name="postgresql",
         workload="postgres-master",
         container="postgres",
-        promise="synchronous_mode: a commit is acknowledged when a replica has it on its disk too",
+        promise="`synchronous_mode`: a commit is acknowledged when a replica has it on its disk too",
         secrets={"PGPASSWORD": ("postgres-credentials", "application-password")},
         state=postgresql,
+    ),
+    System(
+        name="minio",
+        workload="minio",
+        container="minio",
+        promise="erasure code with a write quorum: three of four drives have an object before it is acknowledged",
+        secrets={"MINIO_PASSWORD": ("minio-credentials", "operator-password")},
+    ),
+    System(
+        name="elasticsearch",
+        workload="elasticsearch",
+        container="elasticsearch",
+        promise="`index.translog.durability: request`: a document is on the disk of every copy in step before it is acknowledged",
+        secrets={"ES_PASSWORD": ("elasticsearch-credentials", "application-password")},
+        settings={"URL": "https://elasticsearch:9200", "ES_USER": PLATFORM["platform_name"]},
+    ),
+    System(
+        name="nats",
+        workload="nats",
+        container="nats",
+        promise="a stream on three members with `sync_interval: always`: a message is on the disks of two before it is acknowledged",
+        secrets={"NATS_PASSWORD": ("nats-credentials", "keeper-password")},
+        settings={"NATS_USER": "keeper"},
+    ),
+    System(
+        name="rabbitmq",
+        workload="rabbitmq",
+        container="rabbitmq",
+        promise="quorum queues and publisher confirms: a message is on the disks of two members before it is confirmed",
+        secrets={"RABBITMQ_PASSWORD": ("rabbitmq-credentials", "admin-password")},
+        settings={"RABBITMQ_USER": "admin"},
     ),
 ]

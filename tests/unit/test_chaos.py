@@ -58,9 +58,9 @@ def test_an_event_that_could_not_be_judged_is_a_failure(results):
     assert f"| {NAME} | failed |" in report.page(results)
 
 
-def test_a_system_of_one_member_is_marked(results):
+def test_a_system_that_could_not_go_on_is_marked(results):
     results["systems"][NAME][EVENT.name]["alone"] = True
-    assert f"| {NAME} (1) | 4.2 |" in report.page(results)
+    assert f"| {NAME} | 4.2¹ |" in report.page(results)
 
 
 def test_tables_are_regular(results):
