@@ -26,7 +26,7 @@ def asked(stream: Stream) -> State:
     """What the client's own program finds out."""
     try:
         found = json.loads(stream.ask("state").splitlines()[-1])
-        return State(found["leader"], found["whole"], found.get("why", ""))
+        return State(found["leader"] or "", found["whole"], found.get("why", ""))
     except (IndexError, KeyError, ValueError) as error:
         raise ClusterError(f"{stream.system.name}: no state: {error!r}") from error
 
@@ -102,6 +102,13 @@ SYSTEMS = [
         promise="a stream on three members with `sync_interval: always`: a message is on the disks of two before it is acknowledged",
         secrets={"NATS_PASSWORD": ("nats-credentials", "keeper-password")},
         settings={"NATS_USER": "keeper"},
+    ),
+    System(
+        name="kafka",
+        workload="kafka",
+        container="kafka",
+        promise="`acks=all` and `min.insync.replicas: 2`: two brokers have a message, in memory, before it is acknowledged",
+        secrets={"KAFKA_ADMIN_PASSWORD": ("kafka-credentials", "admin-password")},
     ),
     System(
         name="rabbitmq",

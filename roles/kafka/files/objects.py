@@ -13,38 +13,41 @@ from kafka import KafkaAdminClient
 from kafka import admin as a
 from kafka.errors import KafkaError, KafkaTimeoutError, SaslAuthenticationFailedError
 
-LOGIN_SECONDS = 5
+LOGIN_SECONDS, LOGIN_TRIES = 3, 5
 
 
 class Refusals(logging.Handler):
-    """The client tries again after a refused login; that there was one is known from what it logs."""
+    """The client goes on after a refused login: that a server hung up on it is known from what it logs."""
 
     def __init__(self):
         super().__init__()
         self.seen = False
 
     def emit(self, record):
-        self.seen = self.seen or any(isinstance(word, SaslAuthenticationFailedError) for word in record.args or ())
+        for word in record.args or ():
+            self.seen = self.seen or isinstance(word, SaslAuthenticationFailedError) or "socket disconnected" in str(word)
 
 
 def login(host, user, password):
     """A connection, or None where the password is refused. Raises KafkaTimeoutError where nobody answers."""
     logger, refusals = logging.getLogger("kafka"), Refusals()
     logger.handlers, logger.propagate = [refusals], False
-    try:
-        return KafkaAdminClient(
-            bootstrap_servers=host,
-            bootstrap_timeout_ms=LOGIN_SECONDS * 1000,
-            security_protocol="SASL_SSL",
-            ssl_cafile="/tls/ca.crt",
-            sasl_mechanism="SCRAM-SHA-512",
-            sasl_plain_username=user,
-            sasl_plain_password=password,
-        )
-    except KafkaTimeoutError:
-        if refusals.seen:
-            return None
-        raise
+    for last in [False] * (LOGIN_TRIES - 1) + [True]:
+        try:
+            return KafkaAdminClient(
+                bootstrap_servers=host,
+                bootstrap_timeout_ms=LOGIN_SECONDS * 1000,
+                security_protocol="SASL_SSL",
+                ssl_cafile="/tls/ca.crt",
+                sasl_mechanism="SCRAM-SHA-512",
+                sasl_plain_username=user,
+                sasl_plain_password=password,
+            )
+        except KafkaTimeoutError:
+            if refusals.seen:
+                return None
+            if last:
+                raise
 
 
 def wait(seconds, what, problem):
@@ -100,9 +103,9 @@ def settings(admin, wanted, brokers):
 
 
 def users(admin, wanted):
-    """A password is right when it opens a connection."""
+    """A password is right when it opens a connection. What this connection came with changes last."""
     known = admin.describe_user_scram_credentials()
-    declared = [{"name": "admin", "password": wanted["passwords"][0]}, *wanted["users"]]
+    declared = [*wanted["users"], {"name": "admin", "password": wanted["passwords"][0]}]
     for user in declared:
         if user["name"] in known and (opened := login(wanted["host"], user["name"], user["password"])):
             opened.close()
@@ -166,8 +169,12 @@ def main():
     wanted = json.load(sys.stdin)
     check, patience = wanted["check"], int(wanted["patience"])
     passwords = list(dict.fromkeys(wanted["passwords"]))
+
+    def enter():
+        return next(filter(None, (login(wanted["host"], "admin", password) for password in passwords)), None)
+
     try:
-        opened = wait(patience, lambda: next(filter(None, (login(wanted["host"], "admin", word) for word in passwords)), None), "no login")
+        opened = wait(patience, enter, "no login as admin")
     except SystemExit:
         if check:  # it would come with this very run
             print(json.dumps({"actions": []}))
@@ -181,7 +188,7 @@ def main():
 
         found = wait(patience, brokers, f"fewer than {wanted['brokers']} brokers")
         actions = []
-        for part in (settings(admin, wanted, found), users(admin, wanted), rules(admin, wanted), topics(admin, wanted)):
+        for part in (settings(admin, wanted, found), topics(admin, wanted), rules(admin, wanted), users(admin, wanted)):
             for action, act in part:
                 if not check:
                     act()

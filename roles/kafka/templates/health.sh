@@ -2,7 +2,7 @@
 # health.sh serves      Does this member take part? A broker is running (state 3), a controller knows who leads.
 # health.sh may_stop    Waits until a broker can stop and every partition still has its other copies, $PATIENCE seconds at most.
 metric() {
-  curl -sfg --max-time 3 "http://$1:$METRICS_PORT/metrics?name[]=$2" | awk '!/^#/ {sum += $NF; found = 1} END {if (!found) exit 1; print sum}'
+  curl -sfg --max-time 4 "http://$1:$METRICS_PORT/metrics?name[]=$2" | awk '!/^#/ {sum += $NF; found = 1} END {if (!found) exit 1; print sum}'
 }
 serves() {
   case $ROLE in

@@ -5,7 +5,7 @@ set -eu
 settings=/etc/kafka/$ROLE.properties
 if [ ! -e /data/kafka/meta.properties ]; then
   kafka-storage.sh format --cluster-id "$CLUSTER_ID" --config "$settings" --ignore-formatted \
-    --add-scram "$SCRAM=[name=admin,password=$ADMIN_PASSWORD]"
+    --add-scram "$SCRAM=[name=admin,password=$ADMIN_PASSWORD]" > /dev/null       # it would tell what it keeps of the password
 fi
 unset ADMIN_PASSWORD
 exec kafka-server-start.sh "$settings"
