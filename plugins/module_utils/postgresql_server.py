@@ -101,9 +101,16 @@ class Server:
         while True:
             leading = [pod["metadata"] for pod in self._members() if _ready(pod) and self._leads(pod)]
             self._pod = leading[0]["name"] if leading else None
-            if self._pod or time.monotonic() > deadline:
+            if (self._pod and self._writes()) or time.monotonic() > deadline:
                 return self._pod
             time.sleep(1)
+
+    def _writes(self):
+        """Whether the leader has taken over: it gets its label while it still does."""
+        try:
+            return self.psql(["SELECT pg_is_in_recovery()"]).strip() == "f"
+        except ServerError:
+            return False
 
     def state(self):
         """Users and databases that the server has."""

@@ -4,5 +4,5 @@
 said=$(pgbackrest archive-push "$1" 2>&1) && exit
 code=$?
 printf '%s\n' "$said" >&2
-case $said in *"has a stanza-create been performed"*) pgbackrest stanza-create >&2 ;; esac
+case $said in *"[FileMissingError] unable to load info file"*) pgbackrest stanza-create >&2 ;; esac
 exit $code
