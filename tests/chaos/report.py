@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tests.chaos.events import EVENTS
@@ -35,25 +35,32 @@ def _silence(results: Results, there: Sequence) -> str:
         "The longest time without an acknowledged write, in seconds. ¹: more members were struck than the system can do without, as its "
         "only one; it is away while they are."
     )
-    table = _matrix(results, there, lambda record: f"{record['silence']:.1f}{'¹' if record['alone'] else ''}")
+
+    def cell(record: dict[str, Any]) -> str:
+        broken = " **too long**" if record["silence"] > record["bound"] else ""
+        return f"{record['silence']:.1f}{'¹' if record['alone'] else ''}{broken}"
+
+    table = _matrix(results, there, cell)
     return f"## Seconds without writes\n\n{text}\n\n{table}"
 
 
 def _losses(results: Results, there: Sequence) -> str:
     text = "Acknowledged writes that were gone afterwards, of all that were acknowledged."
-    table = _matrix(results, there, lambda record: f"{record['lost']} of {record['acknowledged']}")
+
+    def cell(record: dict[str, Any]) -> str:
+        broken = " **broken promise**" if record["lost"] and "failed" in record else ""
+        return f"{record['lost']} of {record['acknowledged']}{broken}"
+
+    table = _matrix(results, there, cell)
     return f"## Acknowledged writes lost\n\n{text}\n\n{table}"
 
 
-def _matrix(results: Results, there: Sequence, cell: Any) -> str:
-    rows = [[system.name, *(_cell(results["systems"][system.name].get(event.name), cell) for event in EVENTS)] for system in there]
+def _matrix(results: Results, there: Sequence, cell: Callable[[dict[str, Any]], str]) -> str:
+    def told(record: dict[str, Any] | None) -> str:
+        return "" if record is None else cell(record) if "silence" in record else "**failed**"
+
+    rows = [[system.name, *(told(results["systems"][system.name].get(event.name)) for event in EVENTS)] for system in there]
     return _table(["System", *(event.name for event in EVENTS)], rows)
-
-
-def _cell(record: dict[str, Any] | None, cell: Any) -> str:
-    if record is None:
-        return ""
-    return "failed" if "silence" not in record else cell(record) + (" **failed**" if "failed" in record else "")
 
 
 def _meaning() -> str:

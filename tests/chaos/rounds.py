@@ -71,8 +71,8 @@ def _record(event: Event, systems: list[System], note: Callable[[str], None]) ->
     records: dict[System, Record] = {}
     try:
         yield records
-    except (ClusterError, ValueError) as error:
-        note(f"   {event.name} FAILED: {error}")
+    except Exception as error:  # whatever breaks is a failure of this event alone
+        note(f"   {event.name} FAILED: {error!r}")
         records |= {system: {"failed": str(error)} for system in systems if system not in records}
 
 

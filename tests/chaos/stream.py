@@ -77,7 +77,7 @@ class Stream:
         """What became of the writes since a moment, by what is there now."""
         lines = self._lines()
         there = wait(lambda: self.ask("read", READ_SECONDS), READ_SECONDS, f"{self.system.name}: what was written can be read")
-        return judged(lines, {int(number) for number in there.split()}, since)
+        return judged(lines, {int(word) for word in there.split() if word.isdecimal()}, since)
 
     def _lines(self) -> list[list[str]]:
         return [line.split() for line in kubectl("logs", self.pod).splitlines() if line]
@@ -113,7 +113,8 @@ def judged(lines: list[list[str]], there: set[int], since: float) -> Verdict:
 
 
 def _acknowledged(lines: list[list[str]]) -> dict[int, float]:
-    return {int(words[0]): float(words[1]) for words in lines if words[0] != "error"}
+    """Numbers and moments; a library may have its own word in between."""
+    return {int(words[0]): float(words[1]) for words in lines if words[0].isdecimal()}
 
 
 def settle(streams: list[Stream], seconds: float) -> None:

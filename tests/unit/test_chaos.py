@@ -49,13 +49,19 @@ def test_the_page_shows_what_was_measured_and_nothing_else(results):
 def test_a_broken_promise_is_marked_and_explained(results):
     results["systems"][NAME][EVENT.name] |= {"lost": 2, "failed": "lost 2 acknowledged writes"}
     text = report.page(results)
-    assert "2 of 900 **failed**" in text
+    assert "| 2 of 900 **broken promise** |" in text and "| 4.2 |" in text
     assert f"| {NAME} | {EVENT.name} | lost 2 acknowledged writes |" in text
+
+
+def test_a_silence_beyond_its_bound_is_marked(results):
+    results["systems"][NAME][EVENT.name] |= {"silence": 61.0, "failed": "61 s without writes"}
+    text = report.page(results)
+    assert "| 61.0 **too long** |" in text and "| 0 of 900 |" in text
 
 
 def test_an_event_that_could_not_be_judged_is_a_failure(results):
     results["systems"][NAME] = {EVENT.name: {"failed": "whole again: not in 420 s"}}
-    assert f"| {NAME} | failed |" in report.page(results)
+    assert f"| {NAME} | **failed** |" in report.page(results)
 
 
 def test_a_system_that_could_not_go_on_is_marked(results):
