@@ -137,11 +137,14 @@ def clock(seconds: float) -> str:
 
 @contextmanager
 def own_lab(execute: Callable) -> Iterator[None]:
-    """Remove, however the run ends, the lab that it starts; one that was there before stays."""
-    before = stages.lab_is_up()
+    """Remove, however the run ends, the machines that it starts; those that were there before stay."""
+    before, scenarios = stages.lab_is_up(), stages.left_scenarios()
     try:
         yield
     finally:
+        for name in stages.left_scenarios() - scenarios:  # of a scenario that did not come to its own end
+            print(f"\nRemoving the machine that scenario {name} left", flush=True)
+            execute(["molecule", "destroy", "--scenario-name", name], None, 180)
         if not before and stages.lab_is_up():
             print("\nRemoving the lab that this run started", flush=True)
             execute([*stages.LAB, "down"], None, 180)

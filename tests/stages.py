@@ -14,6 +14,7 @@ from pathlib import Path
 import yaml
 
 from lab.cluster import Lab
+from lab.podman import LABEL_CLONE, LABEL_LAB
 from lab.state import Paths
 from lab.topology import OWN, Topology, load
 from tests import nodes
@@ -55,6 +56,16 @@ def lab_is_up() -> bool:
         return bool(Lab(Paths.of(OWN), topology()).podman.containers())
     except (FileNotFoundError, subprocess.CalledProcessError):  # no podman yet, so no lab
         return False
+
+
+def left_scenarios() -> set[str]:
+    """Molecule scenarios of this clone that still have a machine."""
+    labels = ("--filter", f"label={LABEL_CLONE}={PROJECT}", "--format", f'{{{{index .Labels "{LABEL_LAB}"}}}}')
+    try:
+        found = subprocess.run(["podman", "ps", "--all", *labels], capture_output=True, text=True, check=True).stdout.split()
+    except FileNotFoundError:  # no podman yet, so no machine
+        return set()
+    return {name.removeprefix("molecule-") for name in found if name.startswith("molecule-")}
 
 
 def topology() -> Topology:
