@@ -1,30 +1,46 @@
-"""Restores a backup and the write-ahead log up to its named point, starts a server on it in this pod alone, and compares what it holds."""
+"""Restores a backup and the write-ahead log up to a point, and starts a server on it in this pod alone.
+
+Without MOMENT that is the one named after the newest backup, and what the server holds is compared with what was recorded there. With MOMENT every
+database is dumped as it was at that time.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import time
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import psycopg2
 from archive import compare
 from contents import connect, contents, databases, query
 
-DATA = "/work/pgdata"
+DATA, DUMPS = "/work/pgdata", Path("/work/dumps")
 START_SECONDS = 3600
 
 
-def restore(backup, point):
+def restore(*target):
     """Files from the bucket; the server fetches the log by itself when it starts."""
     Path(DATA).mkdir(mode=0o700)
-    target = ["--type=name", f"--target={point}", "--target-action=promote"]
-    subprocess.run(["pgbackrest", "restore", f"--pg1-path={DATA}", f"--set={backup}", *target, "--archive-mode=off"], check=True)
+    subprocess.run(["pgbackrest", "restore", f"--pg1-path={DATA}", "--target-action=promote", "--archive-mode=off", *target], check=True)
 
 
-def serve(server):
-    """Wait until the server has read the log up to the point and serves."""
+@contextmanager
+def serving():
+    """A server on what was restored, once it has read the log up to the point; gives the names of its databases."""
+    server = subprocess.Popen(["postgres", "-D", DATA, "-c", "config_file=/programs/postgresql.conf"])
+    try:
+        _await(server)
+        with closing(connect("postgres")) as connection:
+            yield databases(connection)
+    finally:
+        server.terminate()
+        server.wait(60)
+
+
+def _await(server):
     began = said = time.monotonic()
     while time.monotonic() - began < START_SECONDS:
         if server.poll() is not None:
@@ -34,7 +50,7 @@ def serve(server):
                 if query(connection, "SELECT NOT pg_is_in_recovery()") == [(True,)]:
                     return
         except psycopg2.OperationalError:
-            pass  # still reads the log
+            pass  # it still reads the log
         if time.monotonic() - said > 10:
             said = time.monotonic()
             print(f"reading the log for {said - began:.0f} s", flush=True)
@@ -42,23 +58,27 @@ def serve(server):
     raise SystemExit(f"the restored server does not serve after {START_SECONDS} s")
 
 
-def main():
-    """Restore, start, read, stop, compare."""
+def compared():
+    """The newest backup, and what was recorded with it."""
     recorded, point = json.loads(Path("/work/recorded.json").read_text()), Path("/work/point").read_text()
-    restore(recorded["id"], point)
-    server = subprocess.Popen(["postgres", "-D", DATA, "-c", "config_file=/programs/postgresql.conf"])
-    try:
-        serve(server)
-        with closing(connect("postgres")) as connection:
-            names = databases(connection)
-        found = {}
+    restore(f"--set={recorded['id']}", "--type=name", f"--target={point}")
+    found = {}
+    with serving() as names:
         for name in names:
             with closing(connect(name)) as connection:
                 found |= contents(connection, name)
-    finally:
-        server.terminate()
-        server.wait(60)
     compare(recorded["id"], recorded["contents"], found)
 
 
-main()
+def dumped(moment):
+    """Every database as it was at a moment, from the last backup before it."""
+    restore("--type=time", f"--target={moment}")
+    DUMPS.mkdir()
+    with serving() as names:
+        for name in names:
+            subprocess.run(["pg_dump", "--format=custom", f"--file={DUMPS / name}.dump", name], check=True)
+            print(f"dumped {name}", flush=True)
+
+
+moment = os.environ.get("MOMENT")
+dumped(moment) if moment else compared()
