@@ -22,14 +22,13 @@ FILL = "chaos-fill"
 
 # Takes every free block of the data volume, and only there. A timer of the node's own gives them back, should nobody else do it.
 _FILL = f"""
-findmnt --noheadings --mountpoint {DATA} >/dev/null || {{ echo '{DATA} is no volume of its own: not filled' >&2; exit 1; }}
+if ! findmnt --mountpoint {DATA} >/dev/null; then echo '{DATA} is no volume of its own: not filled' >&2; exit 1; fi
 systemctl stop {FILL}.timer 2>/dev/null || true
-systemd-run --quiet --collect --unit={FILL} --on-active={{seconds}} rm --force {DATA}/.{FILL}
+systemd-run --quiet --collect --unit={FILL} --on-active=SECONDS --timer-property=AccuracySec=1s rm --force {DATA}/.{FILL}
 place=0
-for chunk in 1073741824 67108864 4194304 262144 16384; do
+for chunk in 1073741824 67108864 4194304 262144 16384 4096; do
   while fallocate --offset=$place --length=$chunk {DATA}/.{FILL} 2>/dev/null; do place=$((place + chunk)); done
 done
-df --output=avail {DATA} | tail -1
 """
 _EMPTY = f"rm --force {DATA}/.{FILL}; systemctl stop {FILL}.timer 2>/dev/null || true"
 
@@ -101,7 +100,7 @@ def lose(hit: Hit, seconds: float = 60) -> None:
 def fill(hit: Hit, seconds: float = 40) -> None:
     """The data volume of the node has no room left for a while."""
     try:
-        shell(hit.node, _FILL.format(seconds=int(seconds * 3)))
+        shell(hit.node, _FILL.replace("SECONDS", f"{seconds * 3:.0f}"))
         time.sleep(seconds)
     finally:
         shell(hit.node, _EMPTY)
