@@ -1,7 +1,7 @@
 """Restores a backup and the write-ahead log up to a point, and starts a server on it in this pod alone.
 
-Without MOMENT that is the one named after the newest backup, and what the server holds is compared with what was recorded there. With MOMENT every
-database is dumped as it was at that time.
+Without MOMENT that is the one named after the newest backup, and what the server holds is compared with what was recorded there.
+With MOMENT every database is dumped as it was at that time.
 """
 
 from __future__ import annotations
