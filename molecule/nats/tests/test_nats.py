@@ -1,7 +1,6 @@
 """NATS as the cluster has it after the role."""
 
 import json
-from urllib.parse import quote
 
 import pytest
 
@@ -14,14 +13,9 @@ def pods(objects):
 
 
 @pytest.fixture(scope="module")
-def monitor(kubectl):
-    """What the monitoring port of a member says; nobody in the cluster may ask it, the API server may."""
-
-    def ask(pod, path):
-        name = quote(f"{pod['metadata']['name']}:8222", safe=":")
-        return json.loads(kubectl(f"get --raw /api/v1/namespaces/{NAMESPACE}/pods/{name}/proxy/{path}"))
-
-    return ask
+def monitor(fetch):
+    """What the monitoring port of a member says."""
+    return lambda pod, path: json.loads(fetch(pod, 8222, path))
 
 
 def test_no_two_members_share_a_node(pods):
@@ -34,11 +28,15 @@ def test_volumes_outlive_their_claims(objects, pods):
     assert {volumes[name]["persistentVolumeReclaimPolicy"] for name in claimed} == {"Retain"}
 
 
-def test_members_are_joined_by_encrypted_routes(pods, monitor):
+def test_every_member_is_joined_to_every_other(pods, monitor):
     for pod in pods:
-        routes = monitor(pod, "routez")["routes"]
-        assert {route["remote_name"] for route in routes} == {other["metadata"]["name"] for other in pods} - {pod["metadata"]["name"]}
-        assert all(route.get("tls_version") for route in routes) or "tls_version" not in routes[0]
+        found = {route["remote_name"] for route in monitor(pod, "routez")["routes"]}
+        assert found == {other["metadata"]["name"] for other in pods} - {pod["metadata"]["name"]}
+
+
+def test_members_and_clients_need_encryption(pods, monitor):
+    found = monitor(pods[0], "varz")
+    assert found["tls_required"] and found["cluster"]["tls_required"] and found["cluster"]["tls_verify"]
 
 
 def test_every_member_runs_the_same_configuration(pods, monitor):
@@ -65,9 +63,8 @@ def test_an_acknowledged_message_is_on_disk(pods, monitor):
     assert monitor(pods[0], "jsz")["config"]["sync_always"] is True
 
 
-def test_every_member_is_measured(kubectl, pods):
+def test_every_member_is_measured(fetch, pods):
     for pod in pods:
-        name = pod["metadata"]["name"]
-        text = kubectl(f"get --raw /api/v1/namespaces/{NAMESPACE}/pods/{name}:7777/proxy/metrics")
+        text, name = fetch(pod, 7777, "metrics"), pod["metadata"]["name"]
         assert f'gnatsd_healthz_status{{server_id="{name}"}} 0\n' in text
         assert "\njetstream_stream_last_seq{" in text

@@ -60,7 +60,7 @@ def test_there_is_no_default_account(ask):
     assert {user["user"] for user in ask("rabbitmqctl list_users")} == {"admin", "voicehelper"}
 
 
-def test_every_member_is_measured(kubectl, pods):
+def test_every_member_is_measured(fetch, pods):
     for pod in pods:
-        text = kubectl(f"get --raw /api/v1/namespaces/{NAMESPACE}/pods/{pod['metadata']['name']}:15692/proxy/metrics")
+        text = fetch(pod, 15692, "metrics")
         assert "\nrabbitmq_build_info{" in text and "\nrabbitmq_queues " in text

@@ -32,8 +32,8 @@ async def connect():
             max_reconnect_attempts=1,
             error_cb=hear,
         )
-    except nats.errors.NoServersError as error:
-        raise SystemExit(f"{error}: {said[-1:]}") from error
+    except (nats.errors.Error, OSError) as error:
+        raise SystemExit(f"{error} {said[-1:]}") from error
 
 
 async def write_read():
