@@ -81,8 +81,9 @@ class Server:
     def _documents(self, index, shard, last):
         """The newest documents of a shard, as texts."""
         first = max(last - WHOLE, -1)
+        order = [{"_seq_no": {"order": "asc", "unmapped_type": "long"}}]  # an index that never had a document has no mapping
         while True:
-            query = {"query": {"range": {"_seq_no": {"gt": first, "lte": last}}}, "sort": ["_seq_no"], "size": PAGE}
+            query = {"query": {"range": {"_seq_no": {"gt": first, "lte": last}}}, "sort": order, "size": PAGE}
             hits = self.call("POST", f"/{index}/_search?preference=_shards:{shard}", query)["hits"]["hits"]
             for hit in hits:
                 yield f"{hit['_id']} {json.dumps(hit['_source'], sort_keys=True)}"
