@@ -42,7 +42,8 @@ class ActionModule(ActionBase):
             objects = find(api, label, arguments["bundles"])
             kept = claims(api, objects)
             if objects:
-                Display().display("\n".join(_announcement(objects, kept, label, told)), color="yellow")
+                verb = "" if not told else "would be removed" if self._task.check_mode else "are removed"
+                Display().display("\n".join(_announcement(objects, kept, label, verb)), color="yellow")
             if told and not self._task.check_mode:
                 remove(api, objects, arguments["timeout"])
         except (ApiError, TimeoutError) as error:
@@ -50,18 +51,18 @@ class ActionModule(ActionBase):
         return {"changed": told and bool(objects), "objects": [describe(item) for item in objects], "kept": kept}
 
 
-def _announcement(objects, kept, label, told):
-    """Lines that name what is there, or how much of it, and what becomes of it."""
+def _announcement(objects, kept, label, verb):
+    """Lines that name what is there and what becomes of it; without a verb nothing does."""
 
     def bundle(item):
         return item["metadata"]["labels"][label]
 
     grouped = {name: [describe(item) for item in items] for name, items in groupby(sorted(objects, key=bundle), bundle)}
-    if not told:
+    if not verb:
         yield f"Not in the mode, but there: {', '.join(f'{name} ({len(items)} objects)' for name, items in grouped.items())}."
         yield "-e prune=true removes them and keeps their volumes."
         return
-    yield f"Not in the mode; {len(objects)} objects are removed:"
+    yield f"Not in the mode; {len(objects)} objects {verb}:"
     for name, items in grouped.items():
         yield f"  {name}: {', '.join(items)}"
     yield f"Kept, with the volumes behind them: {', '.join(kept) or 'no claims'}."

@@ -88,7 +88,7 @@ def test_nothing_goes_untold_but_it_is_named(prune, api):
 def test_a_check_shows_what_would_go(prune, api):
     api.apply(config_map("checked", "checked"), "checked")
     result, shown = prune("--check", bundles=["checked"], remove=True)
-    assert result["changed"] and "checked: ConfigMap default/checked" in shown
+    assert result["changed"] and "1 objects would be removed:" in shown and "checked: ConfigMap default/checked" in shown
     assert api.get(config_map("checked", "checked"))
 
 
