@@ -1,0 +1,73 @@
+"""Keeps the members of a Redis Cluster in shape: forms it, brings members together again whose addresses changed, gives a member that lost
+its volume a place, and keeps primaries and replicas on nodes that do not fail together. Failover itself is Redis's own and needs nobody.
+
+Everything is derived from what the members say, so it may stop and start at any time. It moves no slot that holds data.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+from shape import Cluster, Member, table
+
+PAUSE = 3  # seconds between two looks
+ROUND = Path("/tmp/round")  # its time says when the members were last looked at
+
+
+def look(client, host: str) -> Member:
+    """Ask a member."""
+    info = client.info()
+    config = client.config_get("cluster-announce-ip", "cluster-announce-human-nodename")
+    return Member(
+        host=host,
+        id=client.execute_command("CLUSTER", "MYID"),
+        ip=config["cluster-announce-ip"],
+        node=config["cluster-announce-human-nodename"],
+        uptime=info["uptime_in_seconds"],
+        keys=client.dbsize(),
+        serves="cluster_state:ok" in client.execute_command("CLUSTER", "INFO"),
+        writes=info["aof_last_write_status"] == "ok",
+        follows=info.get("master_host", ""),
+        linked=info["role"] == "master" or info["master_link_status"] == "up",
+        known=table(client.execute_command("CLUSTER", "NODES")),
+    )
+
+
+def keep():
+    """Look, and do what is needed, for ever."""
+    import redis
+
+    name = os.environ["REDIS_HOSTS"]  # a pattern such as redis-cluster-%d.redis-cluster
+    port, replicas = int(os.environ["REDIS_PORT"]), int(os.environ["REDIS_REPLICAS"])
+    options = {"username": "admin", "password": os.environ["REDISCLI_AUTH"], "ssl": True}
+    options |= {"socket_timeout": 3, "socket_connect_timeout": 2, "decode_responses": True, "port": port}
+    hosts = [name % number for number in range(int(os.environ["REDIS_MEMBERS"]))]
+    clients, faults = {host: redis.Redis(host=host, **options) for host in hosts}, {}
+    while True:
+        members = []
+        for host, client in clients.items():
+            try:
+                members.append(look(client, host))
+                fault = ""
+            except redis.RedisError as error:
+                members.append(None)
+                fault = str(error)
+            if fault != faults.get(host, ""):
+                print(f"{host}: {fault or 'answers'}", flush=True)
+            faults[host] = fault
+        for host, command in Cluster(members, replicas, port).steps():
+            try:
+                print(f"{host}: {' '.join(map(str, command))}: {clients[host].execute_command(*command)}", flush=True)
+            except redis.RedisError as error:
+                print(f"{host}: {' '.join(map(str, command))}: {error}", flush=True)
+        ROUND.touch()
+        time.sleep(PAUSE)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["healthy"]:
+        sys.exit(time.time() - ROUND.stat().st_mtime > 20 * PAUSE)
+    keep()
