@@ -14,7 +14,7 @@ PATIENCE = 90  # seconds in which the cluster must serve
 WRONG = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "XMinioAdminNoSuchUser"}
 READ = ["s3:GetObject", "s3:GetObjectTagging", "s3:GetObjectVersion"]
 WRITE = ["s3:PutObject", "s3:PutObjectTagging", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
-LIST = ["s3:ListBucket", "s3:ListBucketMultipartUploads"]
+ABOUT = ["s3:GetBucketLocation", "s3:ListBucketMultipartUploads"]
 
 
 class McError(Exception):
@@ -44,13 +44,10 @@ class Mc:
             env["MC_HOST_user"] = self._url(*user)
         done = subprocess.run(["mc", "--json", *words], input=given or "", text=True, capture_output=True, env=env, timeout=60, check=False)
         answers = documents(done.stdout)
-        for answer in answers:
-            if "error" in answer:
-                cause = answer["error"].get("cause") or {}
-                code = (cause.get("error") or {}).get("Code", "")
-                raise McError(f"mc {' '.join(words)}: {cause.get('message') or answer['error']}", code)
-        if done.returncode:
-            raise McError(f"mc {' '.join(words)}: {done.stderr or done.stdout}")
+        errors = [answer["error"].get("cause") or answer["error"] for answer in answers if "error" in answer]
+        if errors or done.returncode:
+            cause = errors[0] if errors else {"message": done.stderr}
+            raise McError(f"mc {' '.join(words)}: {cause['message']}", (cause.get("error") or {}).get("Code", ""))
         return answers
 
     def _url(self, name, password):
@@ -73,9 +70,9 @@ def policy(buckets):
     for bucket in buckets:
         where = f"arn:aws:s3:::{bucket['name']}"
         folder = f"{bucket['folder']}/" if bucket.get("folder") else ""
-        names = ["s3:GetBucketLocation", *(["s3:ListAllMyBuckets"] if bucket["name"] == "*" else [])]
-        statements.append({"Effect": "Allow", "Action": names, "Resource": [where]})
-        listing = {"Effect": "Allow", "Action": LIST, "Resource": [where]}
+        about = [*ABOUT, "s3:ListAllMyBuckets"] if bucket["name"] == "*" else ABOUT
+        statements.append({"Effect": "Allow", "Action": about, "Resource": [where]})
+        listing = {"Effect": "Allow", "Action": ["s3:ListBucket"], "Resource": [where]}
         if folder:
             listing["Condition"] = {"StringLike": {"s3:prefix": [folder.rstrip("/"), f"{folder}*"]}}
         statements.append(listing)
@@ -90,8 +87,8 @@ def rules(bucket):
     if bucket.get("keep_versions"):
         days = {"NoncurrentDays": bucket["keep_versions"]}
         found.append({"ID": "versions", "NoncurrentVersionExpiration": days, "Expiration": {"DeleteMarker": True}})
-    for number, folder in enumerate(bucket.get("expire") or []):
-        found.append({"ID": f"expire-{number}", "Filter": {"Prefix": folder["prefix"]}, "Expiration": {"Days": folder["days"]}})
+    for folder in bucket.get("expire") or []:
+        found.append({"ID": f"expire {folder['prefix']}", "Filter": {"Prefix": folder["prefix"]}, "Expiration": {"Days": folder["days"]}})
     return {rule["ID"]: {"Status": "Enabled", **rule} for rule in found}
 
 
