@@ -1,6 +1,7 @@
 """A client of NATS, for verification: `write-read`, `create-stream` or `plaintext`, at URL as NATS_USER with NATS_PASSWORD."""
 
 import asyncio
+import logging
 import os
 import socket
 import ssl
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit
 
 import nats
 
+logging.getLogger("asyncio").setLevel(logging.ERROR)  # it warns of how the library and TLS end a connection
 URL = os.environ["URL"]
 SUBJECT = f"checks.verify.{time.time_ns()}"
 

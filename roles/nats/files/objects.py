@@ -5,6 +5,7 @@ Runs in the toolbox; see the module toolbox_program. Nothing is dropped, and wha
 
 import asyncio
 import json
+import logging
 import ssl
 import sys
 import time
@@ -41,27 +42,29 @@ def differing(wanted, found):
     return sorted(key for key, value in wanted.items() if not same(value, found.get(key)))
 
 
-async def connected(wanted, user):
-    """A connection as one of the users. While a password is being replaced, a server may still know only the previous one."""
+async def connected(wanted, user, deadline):
+    """A connection as one of the users. While they are replaced, one server knows only the new password, another only the previous."""
     import nats  # only the toolbox has it
 
-    reason = None
-    for password in dict.fromkeys(wanted["passwords"][user]):
-        try:
-            return await nats.connect(
-                wanted["url"],
-                user=user,
-                password=password,
-                tls=ssl.create_default_context(),
-                connect_timeout=5,
-                allow_reconnect=False,
-                max_reconnect_attempts=1,
-                reconnect_time_wait=0,
-                error_cb=_ignore,
-            )
-        except (nats.errors.Error, OSError, TimeoutError) as error:
-            reason = error
-    raise Failure(f"{wanted['url']} as {user}: {reason or 'no answer'}")
+    while True:
+        for password in dict.fromkeys(wanted["passwords"][user]):
+            try:
+                return await nats.connect(
+                    wanted["url"],
+                    user=user,
+                    password=password,
+                    tls=ssl.create_default_context(),
+                    connect_timeout=5,
+                    allow_reconnect=False,
+                    max_reconnect_attempts=1,
+                    reconnect_time_wait=0,
+                    error_cb=_ignore,
+                )
+            except (nats.errors.Error, OSError, TimeoutError) as error:
+                reason = error
+        if time.monotonic() > deadline:
+            raise Failure(f"{wanted['url']} as {user}: {reason}")
+        await asyncio.sleep(PAUSE)
 
 
 async def _ignore(_error):
@@ -88,7 +91,7 @@ async def reload(wanted, deadline):
     """Have every server take over the configuration that lies in its pod; the kubelet brings a new one there within a minute or two."""
     reloaded = set()
     while True:
-        link = await connected(wanted, wanted["system_user"])
+        link = await connected(wanted, wanted["system_user"], deadline)
         try:
             found = await servers(link, wanted["replicas"])
             stale = {name: identity for name, (identity, revision) in found.items() if revision != wanted["revision"]}
@@ -163,11 +166,12 @@ def step(what, config, found, actions):
 
 async def main():
     """See the module toolbox_program."""
+    logging.getLogger("asyncio").setLevel(logging.ERROR)  # it warns of how the library and TLS end a connection
     wanted = json.load(sys.stdin)
-    deadline = time.monotonic() + wanted["patience"]
+    deadline = time.monotonic() + (PAUSE if wanted["check"] else wanted["patience"])
     try:
         actions = await reload(wanted, deadline)
-        link = await connected(wanted, wanted["keeper"])
+        link = await connected(wanted, wanted["keeper"], deadline)
         actions += await converge(link, wanted, deadline)
         await link.close()
     except Failure as error:

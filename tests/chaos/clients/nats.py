@@ -5,6 +5,7 @@ NATS_USER and NATS_PASSWORD are the keeper's, who may make streams: `keeper` wit
 
 import asyncio
 import json
+import logging
 import os
 import ssl
 import sys
@@ -14,6 +15,7 @@ sys.path.pop(0)  # this file may lie there, called like the library
 import nats
 from nats.js.api import AckPolicy, ConsumerConfig, StreamConfig
 
+logging.getLogger("asyncio").setLevel(logging.ERROR)  # it warns of how the library and TLS end a connection
 STREAM = "chaos"
 SUBJECT = "chaos.numbers"
 CONFIG = StreamConfig(name=STREAM, subjects=["chaos.>"], num_replicas=3, max_age=24 * 3600, max_bytes=32 * 2**20)
