@@ -78,6 +78,8 @@ def policy(buckets):
         statements.append(listing)
         actions = READ + (WRITE if bucket.get("write") else [])
         statements.append({"Effect": "Allow", "Action": actions, "Resource": [f"{where}/{folder}*"]})
+    # Whoever may remove an object may also remove its versions, unless it is denied.
+    statements.append({"Effect": "Deny", "Action": ["s3:DeleteObjectVersion"], "Resource": ["arn:aws:s3:::*"]})
     return {"Version": "2012-10-17", "Statement": statements}
 
 
@@ -86,7 +88,7 @@ def rules(bucket):
     found = []
     if bucket.get("keep_versions"):
         days = {"NoncurrentDays": bucket["keep_versions"]}
-        found.append({"ID": "versions", "NoncurrentVersionExpiration": days, "Expiration": {"DeleteMarker": True}})
+        found.append({"ID": "versions", "NoncurrentVersionExpiration": days, "Expiration": {"ExpiredObjectDeleteMarker": True}})
     for folder in bucket.get("expire") or []:
         found.append({"ID": f"expire {folder['prefix']}", "Filter": {"Prefix": folder["prefix"]}, "Expiration": {"Days": folder["days"]}})
     return {rule["ID"]: {"Status": "Enabled", **rule} for rule in found}
