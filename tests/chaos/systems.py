@@ -81,6 +81,14 @@ SYSTEMS = [
         state=postgresql,
     ),
     System(
+        name="redis",
+        workload="redis-cluster",
+        container="redis",
+        promise="`WAIT 1`: a write counts when the replica has it too; the cluster itself acknowledges it before",
+        secrets={"REDIS_PASSWORD": ("redis-credentials", "application-password")},
+        spare=2,  # never a primary and its own replica on one node
+    ),
+    System(
         name="minio",
         workload="minio",
         container="minio",
@@ -108,6 +116,13 @@ SYSTEMS = [
         workload="kafka",
         container="kafka",
         promise="`acks=all` and `min.insync.replicas: 2`: two brokers have a message, in memory, before it is acknowledged",
+        secrets={"KAFKA_ADMIN_PASSWORD": ("kafka-credentials", "admin-password")},
+    ),
+    System(
+        name="kafka",
+        workload="kafka",
+        container="kafka",
+        promise="`acks=all` with `min.insync.replicas: 2`: two brokers have a message before it is acknowledged",
         secrets={"KAFKA_ADMIN_PASSWORD": ("kafka-credentials", "admin-password")},
     ),
     System(
