@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import ansible.module_utils
+from ansible import constants as C
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
@@ -42,18 +43,21 @@ class ActionModule(ActionBase):
                 return {"changed": bool(cron_job), "present": bool(cron_job), "findings": [], "result": {}, "lines": []}
             if not cron_job:
                 raise AnsibleActionFail(f"{name}: found no such CronJob in {namespace}; wanted that of a system which is deployed.")
-            return self._follow(Run(api, cron_job, self._display.display), cron_job, arguments)
+            return self._follow(Run(api, cron_job, self._display.display), cron_job, arguments["timeout"], arguments["judge"])
         except ApiError as error:
             raise AnsibleActionFail(f"{name} in {namespace}: {error}") from error
 
-    @staticmethod
-    def _follow(run, cron_job, arguments):
+    def _follow(self, run, cron_job, timeout, judge):
         fault = ""
         try:
-            run.follow(arguments["timeout"])
+            run.follow(timeout)
         except JobFailed as error:
             fault = str(error)
         system = cron_job["metadata"].get("labels", {}).get("app.kubernetes.io/component") or run.cron_job
         answer = {"changed": True, "present": True, "job": run.job, "seconds": round(run.seconds, 1)}
         answer |= {"lines": run.lines, "result": run.result, "findings": findings(run, system, fault)}
-        return answer | ({"failed": True, "msg": fault} if fault and arguments["judge"] else {})
+        if fault and judge:
+            answer |= {"failed": True, "msg": fault}
+        elif fault:
+            self._display.display(fault, color=C.COLOR_ERROR)
+        return answer

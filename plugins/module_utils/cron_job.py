@@ -132,6 +132,13 @@ def _object(line):
 def findings(run, system, fault=""):
     """What the run's program found, and how the run itself ended."""
     own = [finding for finding in run.result.get("findings", []) if isinstance(finding, dict)]
-    found = fault or " ".join(filter(None, (str(run.result.get("id", "")), f"in {run.seconds:.0f} s")))
+    found = _short(fault) or " ".join(filter(None, (str(run.result.get("id", "")), f"in {run.seconds:.0f} s")))
     end = {"system": system, "check": run.cron_job, "ok": not fault, "found": found, "seconds": round(run.seconds, 1)}
     return [*own, end]
+
+
+def _short(fault):
+    """The head of a fault and the last line that a container printed."""
+    head, *details = fault.splitlines() or [""]
+    printed = [line.strip(" |") for line in details if line.strip().startswith("|")]
+    return " ".join([head, *printed[-1:]])

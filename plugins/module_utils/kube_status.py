@@ -131,7 +131,7 @@ def _event_line(event):
 
 def _listed(api, kind, namespace, query=None):
     path = api.path({"apiVersion": "v1", "kind": kind, "metadata": {"namespace": namespace}}, collection=True)
-    return api.request("GET", path, query)["items"]
+    return [{"apiVersion": "v1", "kind": kind, **item} for item in api.request("GET", path, query)["items"]]  # a list leaves these out
 
 
 def _concerns(name, names):

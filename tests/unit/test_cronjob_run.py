@@ -121,3 +121,8 @@ def test_a_failure_says_why_and_is_a_finding(run, states, timeout, why):
     with pytest.raises(JobFailed, match=why) as caught:
         made.follow(timeout)
     assert findings(made, "redis", str(caught.value))[-1]["ok"] is False
+
+
+def test_the_finding_on_a_failure_is_short(run):
+    fault = "Job x failed: no more\n  pod y Failed\n    | began\n    | no such bucket\nevent y Pulled: image"
+    assert findings(run(Api([COMPLETE])), "redis", fault)[-1]["found"] == "Job x failed: no more no such bucket"
