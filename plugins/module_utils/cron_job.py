@@ -95,7 +95,8 @@ class Run:
     def _log(self, pod, container, lines):
         try:
             query = {"container": container, "tailLines": lines}
-            return str(self._api.request("GET", f"{self._api.path(reference('Pod', self._namespace, pod))}/log", query)).splitlines()
+            path = f"{self._api.path(reference('Pod', self._namespace, pod))}/log"
+            return self._api.request("GET", path, query, raw=True).splitlines()
         except ApiError:  # not started yet, or its node is away
             return []
 
@@ -138,7 +139,7 @@ def findings(run, system, fault=""):
 
 
 def _short(fault):
-    """The head of a fault and the last line that a container printed."""
+    """The head of a fault and the last lines that a container printed."""
     head, *details = fault.splitlines() or [""]
     printed = [line.strip(" |") for line in details if line.strip().startswith("|")]
-    return " ".join([head, *printed[-1:]])
+    return " ".join([head, *printed[-2:]])

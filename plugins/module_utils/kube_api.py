@@ -55,8 +55,8 @@ class KubeApi:
         self._local = threading.local()
         self._resources = {}
 
-    def request(self, method, path, query=None, body=None, content_type=None):
-        """Send a request and return the decoded answer.
+    def request(self, method, path, query=None, body=None, content_type=None, raw=False):
+        """Send a request and return the decoded answer, or its text when it is no JSON or `raw` says so.
 
         :raises ApiError: when the server refuses it, or could not be reached for `patience` seconds (status 0).
         """
@@ -68,7 +68,7 @@ class KubeApi:
             try:
                 status, text = self._send(method, target, payload, headers)
                 if status < 300:
-                    return json.loads(text) if text.startswith("{") else text
+                    return json.loads(text) if text.startswith("{") and not raw else text
                 fault = _fault(status, _message(text))
                 passing = status in _PASSING or (status == 500 and any(word in fault.message for word in _PASSING_TEXT))
             except (OSError, http.client.HTTPException) as exception:

@@ -171,6 +171,6 @@ def _log(api, pod, container, previous):
         return []
     try:
         query = {"container": container["name"], "tailLines": _LOG_LINES, "previous": str(previous).lower()}
-        return str(api.request("GET", f"{api.path(pod)}/log", query)).splitlines()[-_LOG_LINES:]
+        return str(api.request("GET", f"{api.path(pod)}/log", query, raw=True)).splitlines()[-_LOG_LINES:]
     except Exception as error:  # the report must come out even when the node that holds the log is gone
         return [f"(no log: {error})"]

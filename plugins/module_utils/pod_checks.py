@@ -68,7 +68,7 @@ def collect(api, parameters, wanted):
             found = api.get(item)
         phase = found["status"].get("phase") if found else "gone"
         if phase in _ENDED:
-            result += findings(parameters["system"], str(api.request("GET", f"{api.path(item)}/log")))
+            result += findings(parameters["system"], str(api.request("GET", f"{api.path(item)}/log", raw=True)))
         if phase != "Succeeded":
             reason = "; ".join(explain(api, found)) if found else ""
             name = item["metadata"]["name"]

@@ -30,7 +30,7 @@ class Api:
         state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
         return None if state is None else {"kind": "Job", "metadata": item["metadata"], "spec": {}, "status": state}
 
-    def request(self, method, path, query=None, body=None):
+    def request(self, method, path, query=None, body=None, raw=False):
         if method == "POST":
             self.made.append(body)
         elif path.endswith("/log"):
@@ -125,4 +125,4 @@ def test_a_failure_says_why_and_is_a_finding(run, states, timeout, why):
 
 def test_the_finding_on_a_failure_is_short(run):
     fault = "Job x failed: no more\n  pod y Failed\n    | began\n    | no such bucket\nevent y Pulled: image"
-    assert findings(run(Api([COMPLETE])), "redis", fault)[-1]["found"] == "Job x failed: no more no such bucket"
+    assert findings(run(Api([COMPLETE])), "redis", fault)[-1]["found"] == "Job x failed: no more began no such bucket"

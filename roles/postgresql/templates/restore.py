@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import time
 from contextlib import closing, contextmanager
@@ -36,7 +37,7 @@ def serving():
         with closing(connect("postgres")) as connection:
             yield databases(connection)
     finally:
-        server.terminate()
+        server.send_signal(signal.SIGINT)
         server.wait(60)
 
 
