@@ -49,10 +49,8 @@ class Server:
 
     def get(self, path, **options):
         """What is there; {} where nothing is."""
-        answer = self.session.get(self.url + path, timeout=30, **options)
-        if answer.status_code == 404:
-            return {}
-        return self._answer(answer)
+        answer = self.session.get(self.url + path, timeout=60, **options)
+        return {} if answer.status_code == 404 else self._answer(answer)
 
     def put(self, path, body, action):
         """Record an action and do it, unless this is a check."""
@@ -74,19 +72,18 @@ class Server:
                 if answer.ok:
                     return True
                 reason = f"{answer.status_code} {answer.text[:300]}"
-            except requests.ConnectionError as error:
-                if self.check:
-                    return False
+            except requests.RequestException as error:
                 reason = error
             if time.monotonic() > deadline:
-                sys.exit(f"{self.url} does not serve: {reason}")
+                if not self.check:
+                    sys.exit(f"{self.url} does not serve: {reason}")
+                return False
             time.sleep(2)
 
     def converge(self):
         """Everything declared, in an order in which each finds what it needs."""
         wanted = self.wanted
-        current = self.get("/_cluster/settings", params={"flat_settings": "true"})["persistent"]
-        if not holds(current, wanted["settings"]):
+        if not holds(self.get("/_cluster/settings", params={"flat_settings": "true"})["persistent"], wanted["settings"]):
             self.put("/_cluster/settings", {"persistent": wanted["settings"]}, f"SET {', '.join(sorted(wanted['settings']))}")
         for name, phases in wanted["lifecycles"].items():
             self.lifecycle(name, phases)
@@ -104,8 +101,8 @@ class Server:
         found = next(iter(self.get(f"/_index_template/{name}").get("index_templates", [])), {}).get("index_template", {})
         rest = {key: value for key, value in declared.items() if key != "template"}
         body, current = declared.get("template", {}), found.get("template", {})
-        same = flat(body.get("settings")) == flat(current.get("settings"))
-        if not (found and same and body.get("mappings", {}) == current.get("mappings", {}) and holds(found, rest)):
+        same = holds(found, rest) and body.get("mappings", {}) == current.get("mappings", {})
+        if not (same and flat(body.get("settings")) == flat(current.get("settings"))):
             self.put(f"/_index_template/{name}", declared, f"TEMPLATE {name}")
 
     def index(self, name, declared):
@@ -128,10 +125,8 @@ class Server:
 
     def admits(self, name, password):
         """Whether a user gets in with a password."""
-        answer = requests.get(self.url + self.WHO, auth=(name, password), timeout=30)
-        if answer.status_code not in (200, 401):
-            self._answer(answer)
-        return answer.status_code == 200
+        answer = requests.get(self.url + self.WHO, auth=(name, password), timeout=60)
+        return answer.status_code != 401 and bool(self._answer(answer))
 
 
 class Elasticsearch(Server):
