@@ -32,11 +32,15 @@ def rules(user):
 def connect(wanted, host):
     """An administrator's connection. While the password is being replaced, a member may still know only the previous one."""
     import redis  # only the toolbox has it
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
 
     admin = next(user for user in wanted["users"] if user["name"] == ADMIN)
     for password in dict.fromkeys([admin["password"], admin["previous"]]):
         options = {"username": ADMIN, "password": password, "ssl": True, "decode_responses": True}
-        client = redis.Redis(host=host, port=wanted["port"], socket_timeout=10, socket_connect_timeout=3, **options)
+        client = redis.Redis(
+            host=host, port=wanted["port"], socket_timeout=10, socket_connect_timeout=3, retry=Retry(NoBackoff(), 0), **options
+        )
         try:
             client.ping()
             return client

@@ -36,14 +36,21 @@ def look(client, host: str) -> Member:
     )
 
 
+def say(host, *words):
+    """One line of the log."""
+    print(f"{host.split('.')[0]}:", *words, flush=True)
+
+
 def keep():
     """Look, and do what is needed, for ever."""
     import redis
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
 
     name = os.environ["REDIS_HOSTS"]  # a pattern such as redis-cluster-%d.redis-cluster
     port, replicas = int(os.environ["REDIS_PORT"]), int(os.environ["REDIS_REPLICAS"])
     options = {"username": "admin", "password": os.environ["REDISCLI_AUTH"], "ssl": True}
-    options |= {"socket_timeout": 3, "socket_connect_timeout": 2, "decode_responses": True, "port": port}
+    options |= {"socket_timeout": 3, "socket_connect_timeout": 2, "decode_responses": True, "port": port, "retry": Retry(NoBackoff(), 0)}
     hosts = [name % number for number in range(int(os.environ["REDIS_MEMBERS"]))]
     clients, faults = {host: redis.Redis(host=host, **options) for host in hosts}, {}
     while True:
@@ -56,13 +63,14 @@ def keep():
                 members.append(None)
                 fault = str(error)
             if fault != faults.get(host, ""):
-                print(f"{host}: {fault or 'answers'}", flush=True)
+                say(host, fault or "answers")
             faults[host] = fault
         for host, command in Cluster(members, replicas, port).steps():
             try:
-                print(f"{host}: {' '.join(map(str, command))}: {clients[host].execute_command(*command)}", flush=True)
+                answer = clients[host].execute_command(*command)
             except redis.RedisError as error:
-                print(f"{host}: {' '.join(map(str, command))}: {error}", flush=True)
+                answer = str(error)
+            say(host, *command, answer)
         ROUND.touch()
         time.sleep(PAUSE)
 
