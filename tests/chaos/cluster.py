@@ -24,6 +24,8 @@ PLATFORM = yaml.safe_load((PROJECT / "group_vars/all/platform.yml").read_text())
 NAMESPACE = PLATFORM["platform_namespaces"]["storage"]
 DOMAIN = PLATFORM["platform_domain"]
 DATA = yaml.safe_load((PROJECT / "group_vars/all/storage.yml").read_text())["storage_path"]
+AWAY = ("Unable to connect to the server", "was refused", "TLS handshake timeout")  # the request did not reach it
+AWAY_SECONDS = 60
 Found = TypeVar("Found")
 
 
@@ -51,10 +53,17 @@ def lab() -> Lab:
 
 
 def kubectl(*arguments: str, text: str | None = None, seconds: float = 60) -> str:
-    """Run kubectl in the storage namespace; its output. Raises ClusterError with what it said."""
+    """Run kubectl in the storage namespace; its output. Raises ClusterError with what it said; an API that is away may come back."""
     credentials = lab().topology.inventory / "credentials"
     command = [str(credentials / "bin/kubectl"), f"--kubeconfig={credentials / 'kubeconfig'}", f"--namespace={NAMESPACE}", *arguments]
-    return _run(command, text, seconds, f"kubectl {' '.join(arguments)[:120]}")
+    deadline = time.monotonic() + AWAY_SECONDS
+    while True:
+        try:
+            return _run(command, text, seconds, f"kubectl {' '.join(arguments)[:120]}")
+        except ClusterError as error:
+            if time.monotonic() > deadline or not any(word in str(error) for word in AWAY):
+                raise
+        time.sleep(1)
 
 
 def objects(*arguments: str) -> list[dict[str, Any]]:
