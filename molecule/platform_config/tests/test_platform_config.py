@@ -58,7 +58,7 @@ def test_every_key_is_there(config):
 
 def test_addresses(config):
     assert config["POSTGRES_HOST"] == "postgres-master.voicehelper-storage.svc.cluster.local"
-    assert config["NEO4J_URI"].startswith("bolt://") and config["NEO4J_URI"].endswith(":7687")
+    assert config["NEO4J_URI"].startswith("bolt+s://") and config["NEO4J_URI"].endswith(":7687")
     assert config["JAEGER_ENDPOINT"].endswith(":14268/api/traces")
     brokers = config["KAFKA_BROKERS"].split(",")
     assert [broker.split(".")[0] for broker in brokers] == ["kafka-0", "kafka-1", "kafka-2"]

@@ -123,6 +123,23 @@ def check_versions(site: Site) -> Iterator[Finding]:
             yield Finding("site", what, version, wanted, remedy, check="checksum", fatal=bool(known))
 
 
+def check_neo4j(site: Site) -> Iterator[Finding]:
+    """Neo4j's edition can have that many members, and its licence is accepted where it needs one."""
+    edition, replicas = site.variables.get("neo4j_edition"), int(site.variables.get("neo4j_replicas") or 0)
+    accepted = str(site.variables.get("neo4j_accept_license_agreement"))
+    if "neo4j" not in (site.variables.get("deploy_components") or []):
+        return
+    if edition not in ("community", "enterprise"):
+        yield Finding("site", "neo4j_edition", str(edition or "nothing"), "community or enterprise")
+    elif edition == "community" and replicas > 1:
+        remedy = "Clusters need neo4j_edition: enterprise and its licence; without one set neo4j_replicas: 1"
+        yield Finding("site", "neo4j_replicas", f"{replicas}, with neo4j_edition community", "1", remedy)
+    elif edition == "enterprise" and accepted not in ("yes", "True", "eval"):
+        wanted = '"yes" (commercial licence) or "eval" (evaluation), for neo4j_edition enterprise'
+        remedy = "Read https://neo4j.com/terms/licensing, or take neo4j_edition: community with neo4j_replicas: 1"
+        yield Finding("site", "neo4j_accept_license_agreement", accepted, wanted, remedy)
+
+
 def check_disks(site: Site) -> Iterator[Finding]:
     """Named disks are absolute paths, each once, with keys that the storage role knows."""
     for host, variables in site.hosts.items():
@@ -158,6 +175,7 @@ CHECKS = (
     check_names,
     *addresses.CHECKS,
     check_versions,
+    check_neo4j,
     check_disks,
     check_secrets,
 )

@@ -1,0 +1,59 @@
+"""Writes the graph into the bucket while the server serves. `load [ID]` fills an empty database from such a backup instead.
+
+The server knows no backup of one moment: the graph is read again when something was written meanwhile, a few times at most, and the
+backup says how it went.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from pathlib import Path
+
+from archive import Archive
+from graph import connect, contents, export, load, moment
+
+logging.getLogger("neo4j").setLevel(logging.ERROR)
+ATTEMPTS = 3
+DATABASE = os.environ["NEO4J_DATABASE"]
+GRAPH, ABOUT = Path("/work/graph.jsonl.gz"), Path("/work/about.json")
+
+
+def take(archive, driver):
+    """Back up."""
+    backup = archive.new_id()
+    for attempt in range(1, ATTEMPTS + 1):
+        before = moment(driver, DATABASE)
+        count = export(driver, DATABASE, GRAPH)
+        whole = before == moment(driver, DATABASE)
+        print(f"attempt {attempt}: {count} lines, {'of one moment' if whole else 'and something was written meanwhile'}", flush=True)
+        if whole:
+            break
+    ABOUT.write_text(json.dumps({"one_moment": whole, "transaction": before, "lines": count}))
+    for path in (GRAPH, ABOUT):
+        archive.put(backup, path.name, path)
+    archive.finish(backup, contents(GRAPH))
+
+
+def fill(archive, driver, backup):
+    """Restore into the server that serves."""
+    found = driver.execute_query("MATCH (n) RETURN count(n) AS count", database_=DATABASE).records[0]["count"]
+    if found:
+        sys.exit(f"found {found} nodes in {DATABASE}; wanted an empty database: nothing is overwritten")
+    archive.get(backup, GRAPH.name, GRAPH)
+    load(driver, DATABASE, GRAPH)
+    print(f"{backup} is loaded", flush=True)
+
+
+def main():
+    with connect() as driver:
+        if sys.argv[1:2] == ["load"]:
+            archive = Archive()
+            fill(archive, driver, sys.argv[2] if len(sys.argv) > 2 else archive.newest()[0])
+        else:
+            take(Archive(), driver)
+
+
+main()
