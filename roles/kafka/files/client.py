@@ -1,4 +1,4 @@
-"""A client of Kafka at HOST, for verification: `write-read`, `foreign-topic`, `create-topic` or `plaintext`.
+"""A client of Kafka at HOST, for verification, that does what its argument names.
 
 It comes as KAFKA_USER with KAFKA_PASSWORD; without these it says nothing about who it is.
 """
@@ -15,7 +15,7 @@ from kafka.errors import KafkaError
 HOST, USER, TOPIC = os.environ["HOST"], os.environ.get("KAFKA_USER"), "voicehelper.verify"
 ACCOUNT = {
     "bootstrap_servers": HOST,
-    "bootstrap_timeout_ms": 8000,
+    "bootstrap_timeout_ms": 6000,
     "security_protocol": "SASL_SSL" if USER else "SSL",
     "ssl_cafile": "/tls/ca.crt",
     **(
@@ -50,6 +50,14 @@ def write_read():
     return f"message {sent.offset} of {TOPIC}-{sent.partition}"
 
 
+def each_broker():
+    """Every broker by its own name, as clients reach them."""
+    brokers = os.environ["BROKERS"].split()
+    for broker in brokers:
+        KafkaAdminClient(**{**ACCOUNT, "bootstrap_servers": broker}).close()
+    return f"{len(brokers)} brokers"
+
+
 def foreign_topic():
     """What no rule allows."""
     return KafkaProducer(**ACCOUNT, acks="all", max_block_ms=8000).send("foreign", b"word").get(8)
@@ -74,6 +82,6 @@ def plaintext():
 logger, last = logging.getLogger("kafka"), Last()
 logger.handlers, logger.propagate = [last], False
 try:
-    print({"write-read": write_read, "foreign-topic": foreign_topic, "create-topic": create_topic, "plaintext": plaintext}[sys.argv[1]]())
+    print(globals()[sys.argv[1].replace("-", "_")]())
 except (KafkaError, OSError) as error:
     raise SystemExit(f"{type(error).__name__}: {last.said or error}") from error

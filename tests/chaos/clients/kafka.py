@@ -13,7 +13,7 @@ from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 TOPIC, PARTITIONS = "chaos", 3
 ACCOUNT = {
-    "bootstrap_servers": [f"kafka-{number}.kafka:9092" for number in range(3)],
+    "bootstrap_servers": [f"kafka-{number}.kafka.voicehelper-storage.svc:9092" for number in range(3)],
     "bootstrap_timeout_ms": 3000,
     "request_timeout_ms": 3000,
     "reconnect_backoff_max_ms": 500,
