@@ -119,13 +119,6 @@ SYSTEMS = [
         secrets={"KAFKA_ADMIN_PASSWORD": ("kafka-credentials", "admin-password")},
     ),
     System(
-        name="kafka",
-        workload="kafka",
-        container="kafka",
-        promise="`acks=all` with `min.insync.replicas: 2`: two brokers have a message before it is acknowledged",
-        secrets={"KAFKA_ADMIN_PASSWORD": ("kafka-credentials", "admin-password")},
-    ),
-    System(
         name="rabbitmq",
         workload="rabbitmq",
         container="rabbitmq",
