@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import textwrap
 import time
 
 from ansible.module_utils.kube_api import ApiError
@@ -12,7 +13,7 @@ from ansible.module_utils.kube_status import Hopeless, explain, pending
 POLL_SECONDS = 1.0
 SAY_SECONDS = 5.0  # a program's progress is shown no more often than this
 WAIT_SECONDS = 20.0  # and while it says nothing, what it waits for is shown
-LINES = 20
+LINES, WIDTH = 20, 160
 
 
 class JobFailed(Exception):
@@ -75,7 +76,7 @@ class Run:
             line, quiet = self._progress(), time.monotonic() - said
             if (line != newest and quiet > SAY_SECONDS) or quiet > WAIT_SECONDS:
                 said, newest = time.monotonic(), line
-                self._say(f"{self.cron_job} {self.seconds:4.0f} s: {line}")
+                self._say(textwrap.shorten(f"{self.cron_job} {self.seconds:.0f} s: {line}", WIDTH, placeholder=" …"))
             time.sleep(POLL_SECONDS)
 
     def _start(self):
