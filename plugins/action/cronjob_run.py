@@ -33,14 +33,16 @@ class ActionModule(ActionBase):
                 "timeout": {"type": "int", "default": 3600},
                 "judge": {"type": "bool", "default": True},
                 "required": {"type": "bool", "default": True},
+                "first": {"type": "bool", "default": False},
             }
         )
         namespace, name = arguments["namespace"], arguments["cronjob"]
         try:
             api = KubeApi(arguments["kubeconfig"])
             cron_job = api.get(reference("CronJob", namespace, name))
-            if self._task.check_mode or not (cron_job or arguments["required"]):
-                return {"changed": bool(cron_job), "present": bool(cron_job), "findings": [], "result": {}, "lines": []}
+            done = arguments["first"] and ((cron_job or {}).get("status") or {}).get("lastSuccessfulTime")
+            if self._task.check_mode or done or not (cron_job or arguments["required"]):
+                return {"changed": bool(cron_job and not done), "present": bool(cron_job), "findings": [], "result": {}, "lines": []}
             if not cron_job:
                 raise AnsibleActionFail(f"{name}: found no such CronJob in {namespace}; wanted that of a system which is deployed.")
             return self._follow(Run(api, cron_job, self._display.display), cron_job, arguments["timeout"], arguments["judge"])

@@ -15,6 +15,7 @@ options:
   timeout: {description: Seconds to wait for the end., type: int, default: 3600}
   judge: {description: Fail when the Job does. Otherwise that is one of the findings., type: bool, default: true}
   required: {description: Fail when there is no such CronJob. Otherwise C(present) says so., type: bool, default: true}
+  first: {description: Run it only when it has never succeeded., type: bool, default: false}
 author: VoiceHelper
 """
 
