@@ -60,3 +60,36 @@ def test_every_member_is_measured(kubectl, pods):
     script = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:9187/metrics').read().decode())"
     for pod in pods:
         assert "\npg_up 1\n" in kubectl(f'exec --namespace {NAMESPACE} {pod["metadata"]["name"]} -- python3 -c "{script}"')
+
+
+def test_the_log_is_archived(pods, psql):
+    leader = next(pod for pod in pods if role(pod) == "master")
+    sql = "SELECT archived_count > 0 AND last_archived_time >= coalesce(last_failed_time, last_archived_time) FROM pg_stat_archiver"
+    assert psql(leader, sql) == "t"
+
+
+def test_what_is_archived_is_in_the_bucket(kubectl, pods):
+    for pod in pods:
+        assert "status: ok" in kubectl(f"exec --namespace {NAMESPACE} {pod['metadata']['name']} -- pgbackrest info")
+
+
+def test_the_server_for_backups_answers_and_has_no_way_into_the_bucket(kubectl, pods):
+    for pod in pods:
+        inside = f"exec --namespace {NAMESPACE} {pod['metadata']['name']} --container backup --"
+        kubectl(f"{inside} pgbackrest server-ping localhost")
+        assert "S3_KEY" not in kubectl(f"{inside} env")
+
+
+def test_the_backup_job_reads_everything_and_changes_nothing(pods, psql):
+    sql = "SELECT rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication FROM pg_roles WHERE rolname = 'backup'"
+    assert psql(pods[0], sql) == "f"
+    assert (
+        psql(pods[0], "SELECT pg_has_role('backup', 'pg_read_all_data', 'member'), pg_has_role('backup', 'pg_write_all_data', 'member')")
+        == "t|f"
+    )
+
+
+def test_backups_are_scheduled(objects):
+    job = objects(f"cronjob/postgresql-backup --namespace {NAMESPACE}")["spec"]
+    assert job["concurrencyPolicy"] == "Forbid"
+    assert not job["suspend"]

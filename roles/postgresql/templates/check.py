@@ -16,16 +16,16 @@ MOST_HOURS = 26  # between two daily backups
 
 
 def folders(archive, below):
-    """Names of the folders below one, sorted."""
+    """Names of the folders below one."""
     pages = archive.client.get_paginator("list_objects_v2").paginate(Bucket=archive.bucket, Prefix=below, Delimiter="/")
-    return sorted(item["Prefix"] for page in pages for item in page.get("CommonPrefixes", []))
+    return [item["Prefix"] for page in pages for item in page.get("CommonPrefixes", [])]
 
 
 def segments(archive, which):
     """Segments of the log in the first or the last folder of the archive, as (name, when it came), oldest first."""
     below = archive.prefix
-    while found := folders(archive, below):
-        below = max(found, key=lambda name: (len(name), name)) if which == "last" else found[0]
+    while found := sorted(folders(archive, below), key=lambda name: (len(name), name)):  # 17-2 is older than 17-10
+        below = found[-1 if which == "last" else 0]
     pages = archive.client.get_paginator("list_objects_v2").paginate(Bucket=archive.bucket, Prefix=below)
     keys = [(item["Key"].removeprefix(below), item["LastModified"]) for page in pages for item in page.get("Contents", [])]
     return sorted((name[:24], came) for name, came in keys if name[24:25] == "-")
@@ -72,4 +72,5 @@ def backup(archive):
     return f"{newest}, {hours:.1f} h old"
 
 
-print(log(Archive("repository/archive/")) if sys.argv[1] == "log" else backup(Archive("contents/")))
+if __name__ == "__main__":
+    print(log(Archive("repository/archive/")) if sys.argv[1] == "log" else backup(Archive("contents/")))
