@@ -31,7 +31,8 @@ NODES = f"MATCH (e) RETURN 'node', elementId(e), labels(e), {_PROPERTIES}"
 RELATIONSHIPS = f"MATCH (a)-[e]->(b) RETURN 'relationship', type(e), elementId(a), elementId(b), {_PROPERTIES}"
 SCHEMA = [
     "SHOW CONSTRAINTS YIELD name, createStatement RETURN 'schema', createStatement",
-    "SHOW INDEXES YIELD type, owningConstraint AS owner, createStatement WHERE owner IS NULL AND type <> 'LOOKUP' RETURN 'schema', createStatement",
+    "SHOW INDEXES YIELD type, owningConstraint, createStatement WHERE owningConstraint IS NULL AND type <> 'LOOKUP' "
+    "RETURN 'schema', createStatement",
 ]
 # The inverse of _PROPERTIES; a property that is no date or time comes as it is.
 _TIMES = {"DATE": "date", "LOCAL TIME": "localtime", "ZONED TIME": "time", "LOCAL DATETIME": "localdatetime", "ZONED DATETIME": "datetime"}
