@@ -1,0 +1,105 @@
+"""Backups as an operator makes and proves them: every system's round trip, a difference that is found, and a moment that is had back."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+
+import pytest
+
+from tests import stages
+from tests.chaos.cluster import NAMESPACE, ClusterError, kubectl, objects
+
+SECONDS = 1800
+BUCKET = "local/voicehelper-backup/postgresql"
+LEADER = "app.kubernetes.io/name=postgres,app.kubernetes.io/component=master"
+
+
+def run(name: str, *options: str) -> tuple[int, str]:
+    """Exit code and output of a playbook on the lab."""
+    command = stages.playbook(name, *options)
+    silent = {"stdin": subprocess.DEVNULL, "capture_output": True, "text": True}
+    done = subprocess.run(command, cwd=stages.PROJECT, timeout=SECONDS, check=False, **silent)
+    return done.returncode, done.stdout + done.stderr
+
+
+def report(name: str) -> list[dict]:
+    """The findings that a playbook left."""
+    return json.loads((stages.topology().inventory / f"credentials/{name}.json").read_text())["findings"]
+
+
+def sql(statement: str) -> str:
+    """Run SQL on the leader, in the application's database."""
+    (pod,) = objects("pods", f"--selector={LEADER}")
+    return kubectl("exec", pod["metadata"]["name"], "--", "psql", "-XAtq", "-U", "postgres", "-d", "voicehelper", "-c", statement).strip()
+
+
+def mc(*words: str, text: str | None = None) -> str:
+    """Run MinIO's client as the operator."""
+    return kubectl("exec", *(["--stdin"] if text is not None else []), "minio-0", "--", "mc", "--quiet", *words, text=text)
+
+
+@pytest.fixture(scope="module")
+def backed_up() -> list[dict]:
+    """Every system has just been backed up; what that found."""
+    code, output = run("playbooks/backup.yml")
+    assert code == 0, output
+    return report("backup")
+
+
+def test_every_system_is_restored_as_it_was_backed_up(backed_up):
+    jobs = {
+        item["metadata"]["name"].removesuffix("-backup") for item in objects("cronjobs") if item["metadata"]["name"].endswith("-backup")
+    }
+    assert {finding["check"] for finding in backed_up} == jobs
+    code, output = run("playbooks/restore.yml")
+    assert code == 0, output
+    assert {finding["check"] for finding in report("restore")} == jobs
+    with pytest.raises(ClusterError, match="NotFound"):
+        kubectl("get", "namespace", "voicehelper-restore")
+
+
+def test_a_difference_is_found_and_named(backed_up):
+    newest = max(mc("find", f"{BUCKET}/contents", "--name", "contents.json").split())
+    recorded = mc("cat", newest)
+    changed = json.loads(recorded)
+    changed["contents"]["tables of voicehelper"]["count"] += 1
+    mc("pipe", newest, text=json.dumps(changed))
+    try:
+        code, output = run("playbooks/restore.yml", "--tags=postgresql")
+        assert code != 0, output
+    finally:
+        mc("pipe", newest, text=recorded)
+    wrong = [finding["target"] for finding in report("restore") if finding["result"] != "ok"]
+    assert wrong == ["restored tables of voicehelper", "postgresql-restore"]
+
+
+@pytest.fixture
+def moment(backed_up):
+    """A moment at which a table was full that is empty now; both are in the archive."""
+    sql("DROP TABLE IF EXISTS moments; CREATE TABLE moments AS SELECT generate_series(1, 500) AS number")
+    time.sleep(2)
+    when = sql("SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') || '+00'")
+    time.sleep(2)
+    sql("DELETE FROM moments")
+    segment = sql("SELECT pg_walfile_name(pg_switch_wal())")
+    deadline = time.monotonic() + 300
+    while sql("SELECT last_archived_wal FROM pg_stat_archiver")[:24] < segment:
+        assert time.monotonic() < deadline, f"{segment} is not archived"
+        time.sleep(2)
+    yield when
+    sql("DROP TABLE moments")
+
+
+def test_what_was_there_at_a_moment_is_had_back(moment):
+    options = ["--tags=postgresql", "--extra-vars", json.dumps({"postgresql_restore_moment": moment})]
+    code, output = run("playbooks/restore.yml", *options)
+    assert code == 0, output
+    credentials = stages.topology().inventory / "credentials"
+    inside = [credentials / "bin/kubectl", f"--kubeconfig={credentials / 'kubeconfig'}", f"--namespace={NAMESPACE}", "exec", "--stdin"]
+    dump = f"{BUCKET}/moments/{moment.replace(' ', 'T')}/voicehelper.dump"
+    fetched = subprocess.run([*inside, "minio-0", "--", "mc", "cat", dump], capture_output=True, timeout=60, check=True).stdout
+    words = ["postgres-master-0", "--", "pg_restore", "--data-only", "--table=moments", "--file=-"]
+    rows = subprocess.run([*inside, *words], input=fetched, capture_output=True, timeout=60, check=True).stdout.decode()
+    assert len([line for line in rows.splitlines() if line.isdigit()]) == 500
