@@ -16,7 +16,7 @@ def main():
     archive.get(backup, "snapshot.json", "/work/snapshot.json")
     checkpoints = json.loads(Path("/work/snapshot.json").read_text())["checkpoints"]
 
-    server.wait(300)
+    server.wait(600)
     repository = json.loads(os.environ["REPOSITORY"])
     server.call("PUT", "/_snapshot/backup", {**repository, "settings": {**repository["settings"], "readonly": True}})
     body = {
