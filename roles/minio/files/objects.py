@@ -47,7 +47,8 @@ class Mc:
         errors = [answer["error"].get("cause") or answer["error"] for answer in answers if "error" in answer]
         if errors or done.returncode:
             cause = errors[0] if errors else {"message": done.stderr}
-            raise McError(f"mc {' '.join(words)}: {cause['message']}", (cause.get("error") or {}).get("Code", ""))
+            reason = cause.get("error")
+            raise McError(f"mc {' '.join(words)}: {cause['message']}", reason.get("Code", "") if isinstance(reason, dict) else "")
         return answers
 
     def _url(self, name, password):
