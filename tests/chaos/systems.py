@@ -96,6 +96,13 @@ SYSTEMS = [
         secrets={"MINIO_PASSWORD": ("minio-credentials", "operator-password")},
     ),
     System(
+        name="neo4j",
+        workload="neo4j",
+        container="neo4j",
+        promise="a transaction is in the log on the disk before it is acknowledged, in a cluster on a majority of disks",
+        secrets={"NEO4J_PASSWORD": ("neo4j-credentials", "admin-password")},
+    ),
+    System(
         name="elasticsearch",
         workload="elasticsearch",
         container="elasticsearch",

@@ -227,6 +227,40 @@ def test_a_file_that_nobody_pinned_yet_is_worth_a_word_only():
     assert not finding.fatal
 
 
+def with_neo4j(edition, replicas, accepted="no"):
+    """A good site that runs Neo4j."""
+    modes = {"deploy_modes": {"full": ["neo4j"]}, "deploy_components": ["neo4j"]}
+    return site(**modes, neo4j_edition=edition, neo4j_replicas=replicas, neo4j_accept_license_agreement=accepted)
+
+
+@pytest.mark.parametrize(
+    ("edition", "replicas", "accepted"),
+    [("community", 1, "no"), ("enterprise", 3, "yes"), ("enterprise", 3, True), ("enterprise", 1, "eval")],
+)
+def test_an_edition_of_neo4j_that_fits_passes(edition, replicas, accepted):
+    assert validate(with_neo4j(edition, replicas, accepted)) == []
+
+
+@pytest.mark.parametrize(
+    ("edition", "replicas", "accepted", "what", "found"),
+    [
+        ("community", 3, "yes", "neo4j_replicas", "3, with neo4j_edition community"),
+        ("enterprise", 3, "no", "neo4j_accept_license_agreement", "no"),
+        ("enterprise", 1, "accepted", "neo4j_accept_license_agreement", "accepted"),
+        ("ultimate", 1, "yes", "neo4j_edition", "ultimate"),
+        (None, 1, "yes", "neo4j_edition", "nothing"),
+    ],
+)
+def test_a_wrong_mix_of_neo4j_is_refused(edition, replicas, accepted, what, found):
+    finding = only(validate(with_neo4j(edition, replicas, accepted)))
+    assert (finding.what, finding.found) == (what, found)
+    assert finding.fatal and finding.wanted
+
+
+def test_a_mode_without_neo4j_does_not_ask_for_its_licence():
+    assert validate(site(neo4j_edition="enterprise", neo4j_replicas=3)) == []
+
+
 @pytest.mark.parametrize(
     ("disks", "found"),
     [

@@ -1,4 +1,7 @@
-"""A client of Neo4j, for verification: `write-read`, `schema` or `plaintext`, at URI as NEO4J_USER with NEO4J_PASSWORD."""
+"""A client of Neo4j, for verification, at URI as NEO4J_USER with NEO4J_PASSWORD.
+
+`write-read` and `schema` go where the server sends them; `direct` and `plaintext` write through the service itself, with and without TLS.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,10 @@ logging.getLogger("neo4j").setLevel(logging.CRITICAL)
 URI, DATABASE, WORD = os.environ["URI"], os.environ["NEO4J_DATABASE"], f"verify-{time.time_ns()}"
 
 
-def connect(uri=URI):
+def connect(scheme):
     """A driver that does not insist."""
     account = (os.environ["NEO4J_USER"], os.environ["NEO4J_PASSWORD"]) if "NEO4J_USER" in os.environ else None
+    uri = f"{scheme}://{URI.partition('://')[2]}"
     return neo4j.GraphDatabase.driver(
         uri, auth=account, connection_timeout=5, connection_acquisition_timeout=8, max_transaction_retry_time=5
     )
@@ -42,10 +46,19 @@ def schema(driver):
     return f"{len(found)} indexes are online"
 
 
+MODES = {
+    "write-read": ("neo4j+s", write_read),
+    "schema": ("neo4j+s", schema),
+    "direct": ("bolt+s", write_read),
+    "plaintext": ("bolt", write_read),
+}
+
+
 def main():
+    scheme, ask = MODES[sys.argv[1]]
     try:
-        with connect(URI.replace("+s", "") if sys.argv[1] == "plaintext" else URI) as driver:
-            print({"write-read": write_read, "schema": schema, "plaintext": write_read}[sys.argv[1]](driver))
+        with connect(scheme) as driver:
+            print(ask(driver))
     except (DriverError, Neo4jError, AssertionError) as error:
         sys.exit(f"{type(error).__name__}: {error}")
 

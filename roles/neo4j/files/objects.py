@@ -10,8 +10,11 @@ import logging
 import sys
 import time
 
-import neo4j
-from neo4j.exceptions import AuthError, ClientError, DriverError, Neo4jError, TransientError
+try:
+    import neo4j
+    from neo4j.exceptions import ClientError, DriverError, Neo4jError, TransientError
+except ModuleNotFoundError:
+    neo4j = None  # where only the rules below are wanted, and no server is asked
 
 logging.getLogger("neo4j").setLevel(logging.CRITICAL)  # what matters is raised
 ADMINISTRATOR = "neo4j"
@@ -49,7 +52,7 @@ class Server:
         with neo4j.GraphDatabase.driver(self.uri, auth=(name, password), connection_timeout=5, connection_acquisition_timeout=8) as driver:
             try:
                 return driver.verify_authentication()
-            except AuthError as error:
+            except ClientError as error:
                 if "RateLimit" not in error.code:
                     raise
                 time.sleep(6)  # after three wrong ones it listens to nobody for five seconds

@@ -13,13 +13,17 @@ import os
 import time
 from array import array
 from collections import defaultdict
-from itertools import batched
+from itertools import islice
 
-import neo4j
 from archive import fingerprint
-from neo4j.exceptions import ClientError, DriverError, TransientError
-from neo4j.spatial import CartesianPoint, Point, WGS84Point
-from neo4j.time import Duration
+
+try:
+    import neo4j
+    from neo4j.exceptions import ClientError, DriverError, TransientError
+    from neo4j.spatial import CartesianPoint, Point, WGS84Point
+    from neo4j.time import Duration
+except ModuleNotFoundError:
+    neo4j = None  # where only files are read, and no server is asked
 
 BATCH = 500
 _EQUIVALENT = "Neo.ClientError.Schema.EquivalentSchemaRuleAlreadyExists"
@@ -90,13 +94,20 @@ def lines(path, kind):
         yield from (line[1:] for line in map(json.loads, source) if line[0] == kind)
 
 
+def batches(items):
+    """Lists of some items each."""
+    items = iter(items)
+    while found := list(islice(items, BATCH)):
+        yield found
+
+
 def load(driver, database, path):
     """Fill an empty database; constraints and indexes that are there already stay."""
     made = {}
-    for rows in batched(lines(path, "node"), BATCH):
+    for rows in batches(lines(path, "node")):
         wanted = [{"id": known, "labels": labels, **_split(properties)} for known, labels, properties in rows]
         made |= dict(record.values() for record in driver.execute_query(LOAD_NODES, rows=wanted, database_=database).records)
-    for rows in batched(lines(path, "relationship"), BATCH):
+    for rows in batches(lines(path, "relationship")):
         wanted = [{"type": kind, "a": made.get(a), "b": made.get(b), **_split(properties)} for kind, a, b, properties in rows]
         driver.execute_query(LOAD_RELATIONSHIPS, rows=wanted, database_=database)
     for (statement,) in lines(path, "schema"):
@@ -127,14 +138,14 @@ def _pack(value):
         if value and all(type(item) is float for item in value):
             return {"floats": base64.b64encode(array("d", value).tobytes()).decode()}
         return [_pack(item) for item in value]
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
     if isinstance(value, bytes | bytearray):
         return {"bytes": base64.b64encode(value).decode()}
     if isinstance(value, Point):
         return {"point": [value.srid, *value]}
     if isinstance(value, Duration):
         return {"duration": [value.months, value.days, value.seconds, value.nanoseconds]}
-    if value is None or isinstance(value, str | bool | int | float):
-        return value
     raise TypeError(f"a value of type {type(value).__name__} cannot be kept")
 
 

@@ -1,0 +1,185 @@
+"""Neo4j's programs: what is asked of the server for declared objects, and a graph as a file."""
+
+from __future__ import annotations
+
+import gzip
+import importlib.util
+import json
+
+import pytest
+
+INDEX = {"type": "VECTOR", "definition": "FOR (n:Chunk) ON (n.embedding)", "config": {"vector.dimensions": 4}}
+WANTED = {
+    "edition": "community",
+    "passwords": ["new", "old"],
+    "database": "neo4j",
+    "primaries": 3,
+    "users": [{"name": "app", "password": "word", "roles": ["reader"]}],
+    "constraints": {"document_id": "FOR (n:Document) REQUIRE n.id IS UNIQUE"},
+    "indexes": {"embedding": INDEX},
+    "check": False,
+}
+ALL = ["CREATE USER app", "CREATE CONSTRAINT `document_id`", "CREATE VECTOR INDEX `embedding`", "ALTER USER neo4j"]
+
+
+@pytest.fixture
+def load(project, monkeypatch):
+    monkeypatch.syspath_prepend(project / "templates")  # where the library of all backups is
+
+    def run(path):
+        spec = importlib.util.spec_from_file_location("program", project / "roles/neo4j" / path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return run
+
+
+class Server:
+    """As much of a server as the program uses; it keeps what it is told."""
+
+    def __init__(self, password="old"):
+        self.password, self.users, self.roles, self.schema, self.primaries = password, {}, {}, {}, 1
+
+    def knows(self, name, password):
+        return self.users.get(name) == password
+
+    def compare(self, query, _database):
+        return query in {item["createStatement"] for item in self.schema.values()}
+
+    def ask(self, query, _database="system", **values):
+        words = query.split()
+        if query.startswith("SHOW USERS"):
+            return [{"user": name, "roles": self.roles.get(name)} for name in self.users]
+        if query.startswith("SHOW DATABASES"):
+            return [{"requestedPrimariesCount": self.primaries}]
+        if words[0] == "SHOW":
+            return [item for item in self.schema.values() if (words[1] == "CONSTRAINTS") == (item["kind"] == "CONSTRAINT")]
+        if "USER" in words:
+            self.users[values["name"]] = values["password"]
+            self.password = self.users.get("neo4j", self.password)
+        elif words[0] == "GRANT":
+            self.roles.setdefault(values["name"], []).append(values["role"])
+        elif words[:2] == ["ALTER", "DATABASE"]:
+            self.primaries = int(words[words.index("TOPOLOGY") + 1])
+        elif words[0] == "CREATE":
+            kind = "CONSTRAINT" if words[1] == "CONSTRAINT" else "INDEX"
+            name = next(word for word in words if word.startswith("`"))[1:-1]
+            options = {"indexConfig": dict(INDEX["config"])} if "OPTIONS" in words else None
+            self.schema[name] = {"name": name, "kind": kind, "createStatement": query, "options": options}
+        return []
+
+
+@pytest.fixture
+def objects(load):
+    return load("files/objects.py")
+
+
+def test_what_is_missing_is_made_once_and_the_administrator_comes_last(objects):
+    server = Server()
+    assert objects.converge(server, WANTED) == ALL
+    assert server.password == "new"
+    assert objects.converge(server, WANTED) == []
+
+
+def test_a_check_says_the_same_and_does_nothing(objects):
+    server = Server()
+    assert objects.converge(server, WANTED | {"check": True}) == ALL
+    assert (server.users, server.schema, server.password) == ({}, {}, "old")
+
+
+def test_another_password_is_set(objects):
+    server = Server("new")
+    objects.converge(server, WANTED)
+    server.users["app"] = "changed by hand"
+    assert objects.converge(server, WANTED) == ["ALTER USER app"]
+
+
+def test_enterprise_grants_roles_and_spreads_the_database(objects):
+    server = Server("new")
+    actions = objects.converge(server, WANTED | {"edition": "enterprise"})
+    assert {"GRANT ROLE reader TO app", "ALTER DATABASE neo4j SET TOPOLOGY 3 PRIMARIES"} <= set(actions)
+    assert objects.converge(server, WANTED | {"edition": "enterprise"}) == []
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"constraints": {"document_id": "FOR (n:Document) REQUIRE n.name IS UNIQUE"}},
+        {"indexes": {"embedding": INDEX | {"config": {"vector.dimensions": 8}}}},
+    ],
+)
+def test_what_would_have_to_be_dropped_is_refused_by_name(objects, changed):
+    server = Server("new")
+    objects.converge(server, WANTED)
+    with pytest.raises(objects.Refused, match=r"found CREATE .*; wanted CREATE .*Drop it by hand"):
+        objects.converge(server, WANTED | changed)
+
+
+NODES = [["node", "4:x:0", ["B", "A"], [["id", "INTEGER", 1], ["name", "STRING", "n"]]], ["node", "4:x:1", [], []]]
+RELATIONSHIPS = [["relationship", "KNOWS", "4:x:0", "4:x:1", [["since", "DATE NOT NULL", "2020-02-02"]]]]
+
+
+@pytest.fixture
+def graph(load):
+    return load("templates/graph.py")
+
+
+@pytest.fixture
+def contents(graph, tmp_path):
+    def run(*found):
+        path = tmp_path / "graph.jsonl.gz"
+        with gzip.open(path, "wt") as sink:
+            sink.writelines(json.dumps(line) + "\n" for line in found)
+        return graph.contents(path)
+
+    return run
+
+
+def renamed(lines):
+    """The same graph in another server: other ids, labels and properties in another order, nodes too."""
+    text = json.dumps(lines[::-1]).replace("4:x:0", "4:y:7").replace("4:x:1", "4:y:3").replace('["B", "A"]', '["A", "B"]')
+    return json.loads(text.replace('[["id", "INTEGER", 1], ["name", "STRING", "n"]]', '[["name", "STRING", "n"], ["id", "INTEGER", 1]]'))
+
+
+def test_the_same_graph_has_the_same_fingerprints_anywhere(contents):
+    found = contents(*RELATIONSHIPS, *NODES)
+    assert found == contents(*renamed(RELATIONSHIPS + NODES))
+    assert {what: value["count"] for what, value in found.items()} == {
+        "nodes A:B": 1,
+        "nodes without a label": 1,
+        "relationships KNOWS": 1,
+        "constraints and indexes": 0,
+    }
+
+
+@pytest.mark.parametrize(("old", "new"), [('"n"', '"m"'), ("2020-02-02", "2020-02-03"), ('"4:x:0", "4:x:1"', '"4:x:1", "4:x:0"')])
+def test_any_difference_shows(contents, old, new):
+    lines = RELATIONSHIPS + NODES
+    assert contents(*lines) != contents(*json.loads(json.dumps(lines).replace(old, new)))
+
+
+def test_a_relationship_whose_node_went_meanwhile_is_none(contents):
+    assert "relationships KNOWS" not in contents(*RELATIONSHIPS, NODES[0])
+
+
+def test_values_survive_the_file(graph):
+    for value in [[0.1, -0.0, 1e300], b"\x00\xff", ["a", "b"], [1, 2], [], True, "ü", 2**60]:
+        assert graph._unpack(json.loads(json.dumps(graph._pack(value)))) == value
+
+
+def test_dates_are_read_by_the_server(graph):
+    properties = [
+        ["day", "DATE NOT NULL", "2020-02-02"],
+        ["days", "LIST<DATE NOT NULL> NOT NULL", ["2020-02-02"]],
+        ["none", "LIST<NOTHING> NOT NULL", []],
+        ["at", "ZONED DATETIME NOT NULL", "2024-10-27T02:30:00+02:00[Europe/Paris]"],
+        ["date", "STRING NOT NULL", "2020-02-02"],
+    ]
+    found = graph._split(properties)
+    assert found["plain"] == {"none": [], "date": "2020-02-02"}
+    assert [(item["name"], item["kind"], item["single"]) for item in found["times"]] == [
+        ("day", "DATE", True),
+        ("days", "DATE", False),
+        ("at", "ZONED DATETIME", True),
+    ]
