@@ -45,7 +45,7 @@ def test_an_operator_stays_in_the_platform(host, kubectl):
 
 
 @pytest.mark.parametrize(
-    "account", ["voicehelper/gateway", "voicehelper/bge-service", "voicehelper-storage/redis", "voicehelper-storage/nats"]
+    "account", ["voicehelper/gateway", "voicehelper/bge-service", "voicehelper-storage/redis", "voicehelper-storage/kafka"]
 )
 def test_accounts_have_no_token(objects, account):
     namespace, name = account.split("/")
