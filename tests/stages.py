@@ -154,7 +154,7 @@ def _report() -> str:
 
 
 def outside(_run: Callable) -> Iterator[Step]:
-    yield Step("pytest tests/lab", ["pytest", "-q", "-s", "tests/lab"], 25 * MINUTE)
+    yield Step("pytest tests/lab", ["pytest", "-q", "-s", "tests/lab"], 45 * MINUTE)
 
 
 def molecule(_run: Callable) -> Iterator[Step]:
