@@ -6,5 +6,9 @@ cp -f "$(dirname "$0")"/* "$NEO4J_CONF"
 # The administrator has this password from the very first start; from then on the role keeps it.
 [ -z "${ADMIN_PASSWORD-}" ] || [ -e /data/databases/system ] || neo4j-admin dbms set-initial-password "$ADMIN_PASSWORD"
 unset ADMIN_PASSWORD
+# A database that met an error which it cannot go on after, such as a full disk, stays away while its server seems well: that one is stopped,
+# and a new start reads the log of transactions.
+rm -f /logs/panic.log
+(while sleep 5; do [ ! -s /logs/panic.log ] || kill 1; done) &
 command=$(neo4j console --dry-run)
 eval exec "$command"
