@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from tests.chaos.cluster import ClusterError, Member, is_worker, kubectl, members, wait
 from tests.chaos.events import Event, Hit
-from tests.chaos.stream import Stream, settle
+from tests.chaos.stream import Stream
 from tests.chaos.systems import System
 
 WHOLE_SECONDS = 420
@@ -36,10 +36,11 @@ def measure(event: Event, systems: list[System], pace: Pace, note: Callable[[str
         yield from _by_machine(event, systems, pace, note)
         return
     for system in systems:
-        with _record(event, [system], note) as records, _streams([system]) as streams:
-            leader = _whole(streams[0])
-            records |= _strike(event, Hit(leader.node, {system: leader}), streams, pace, note)
-        yield from records.items()
+        with _round([system], note) as round_:
+            leaders = round_.each(round_.streams, _whole)
+            for stream, leader in leaders.items():
+                round_.strike(event, leader.node, {stream: leader}, pace)
+        yield from round_.records.items()
 
 
 def _by_machine(event: Event, systems: list[System], pace: Pace, note: Callable[[str], None]) -> Iterator[tuple[System, Record]]:
@@ -47,71 +48,92 @@ def _by_machine(event: Event, systems: list[System], pace: Pace, note: Callable[
     for _ in range(ROUNDS):
         if not left:
             return
-        with _record(event, left, note) as records, _streams(left) as streams:
-            leaders = {stream: _on_a_worker(stream, note) for stream in streams}
+        with _round(left, note) as round_:
+            leaders = round_.each(round_.streams, partial(_on_a_worker, note))
             node = _commonest([leader.node for leader in leaders.values()])
-            struck = [stream for stream in streams if leaders[stream].node == node]
-            for stream in set(streams) - set(struck):
-                stream.stop()
-            for stream in struck:
-                if stream.node() == node:
-                    stream.start(avoid=node)
-            still = [stream for stream in struck if _whole(stream).node == node]
-            hit = Hit(node, {stream.system: leaders[stream] for stream in still})
-            records |= _strike(event, hit, still, pace, note) if still else {}
-        left = [system for system in left if system not in records]
-        yield from records.items()
+            struck = [stream for stream, leader in leaders.items() if leader.node == node]
+            round_.each([stream for stream in leaders if stream not in struck], Stream.stop)
+            round_.each(struck, partial(_leave, node))
+            leaders = round_.each([stream for stream in struck if stream.system not in round_.records], _whole)
+            round_.strike(event, node, {stream: leader for stream, leader in leaders.items() if leader.node == node}, pace)
+        left = [system for system in left if system not in round_.records]
+        yield from round_.records.items()
     for system in left:
         yield system, {"failed": f"its leader did not stay on one node in {ROUNDS} rounds"}
 
 
-@contextmanager
-def _record(event: Event, systems: list[System], note: Callable[[str], None]) -> Iterator[dict[System, Record]]:
-    """Records by system; when the block breaks, all its systems have failed. The next event begins all the same."""
-    records: dict[System, Record] = {}
-    try:
-        yield records
-    except Exception as error:  # whatever breaks is a failure of this event alone
-        note(f"   {event.name} FAILED: {error!r}")
-        records |= {system: {"failed": str(error)} for system in systems if system not in records}
+class Round:
+    """Streams to some systems, and what became of each system; one that fails leaves the others alone."""
 
+    def __init__(self, systems: list[System], note: Callable[[str], None]) -> None:
+        self.streams = [Stream(system) for system in systems]
+        self.records: dict[System, Record] = {}
+        self.note = note
 
-@contextmanager
-def _streams(systems: list[System]) -> Iterator[list[Stream]]:
-    """A stream of writes to each system; however the block ends, nothing of them stays."""
-    streams = [Stream(system) for system in systems]
-    with ExitStack() as stack:
+    def each(self, streams: list[Stream], what: Callable[[Stream], Any]) -> dict[Stream, Any]:
+        """What a function gives for each stream; where it fails, the system has failed and is left out."""
+        done = {}
         for stream in streams:
-            stack.callback(stream.close)
-        with ThreadPoolExecutor(4) as pool:
-            list(pool.map(Stream.start, streams))
-        yield streams
+            try:
+                done[stream] = what(stream)
+            except Exception as error:  # whatever breaks is a failure of this system and this event alone
+                self.fail(stream.system, str(error) or repr(error))
+        return done
 
+    def fail(self, system: System, reason: str) -> None:
+        """Record that a system did not come through."""
+        self.note(f"   {system.name} FAILED: {reason}")
+        self.records[system] = {"failed": reason}
 
-def _strike(event: Event, hit: Hit, streams: list[Stream], pace: Pace, note: Callable[[str], None]) -> dict[System, Record]:
-    """Let it happen, and judge what became of the writes when all is well again."""
-    settle(streams, pace.before)
-    note(f"   {event.name}: {', '.join(member.name for member in hit.leaders.values())} on {hit.node}")
-    away = {system: sum(member.node == hit.node for member in members(system.workload)) for system in hit.leaders}
-    since = time.time()
-    event.run(hit)
-    settle(streams, pace.after)
-    records = {}
-    for stream in streams:
+    def strike(self, event: Event, node: str, leaders: dict[Stream, Member], pace: Pace) -> None:
+        """Let it happen, and judge what became of the writes when all is well again."""
+        time.sleep(pace.before)
+        began = time.time()
+        streams = list(self.each(list(leaders), lambda stream: stream.go_on(began)))
+        hit = Hit(node, {stream.system: leaders[stream] for stream in streams})
+        if not streams:
+            return
+        away = {system: sum(member.node == node for member in members(system.workload)) for system in hit.leaders}
+        self.note(f"   {event.name}: {', '.join(leader.name for leader in hit.leaders.values())} on {node}")
+        since = time.time()
+        try:
+            event.run(hit)
+        except Exception as error:  # the event itself could not be had, so nothing was measured
+            for system in hit.leaders:
+                self.fail(system, f"{event.name} could not be done: {error}")
+            return
+        time.sleep(pace.after)
+        over = time.time()
+        self.each(streams, lambda stream: self._judge(event, stream, since, over, away[stream.system]))
+
+    def _judge(self, event: Event, stream: Stream, since: float, over: float, away: int) -> None:
+        stream.go_on(over)
         _whole(stream)
         verdict, system = stream.judge(since), stream.system
-        alone = system.replicas == 1 or (event.machine and away[system] > system.spare)
+        alone = system.replicas == 1 or (event.machine and away > system.spare)
         bound = system.bounds.get(event.name, event.alone if alone else event.bound)
         record = {"silence": round(verdict.silence, 1), "acknowledged": verdict.acknowledged, "errors": verdict.errors}
-        record |= {"lost": len(verdict.lost), "bound": bound, "alone": alone, "node": hit.node, "date": time.strftime("%Y-%m-%d")}
+        record |= {"lost": len(verdict.lost), "bound": bound, "alone": alone, "date": time.strftime("%Y-%m-%d")}
         if verdict.lost and event.name not in system.may_lose:
             record["failed"] = f"lost {len(verdict.lost)} acknowledged writes, {verdict.lost[0]} the first"
         elif verdict.silence > bound:
             record["failed"] = f"{verdict.silence:.0f} s without writes; wanted at most {bound:.0f}"
-        records[system] = record
         told = f"{verdict.silence:.1f} s without writes, {len(verdict.lost)} of {verdict.acknowledged} lost"
-        note(f"   {system.name}: {told}{' FAILED: ' + record['failed'] if 'failed' in record else ''}")
-    return records
+        self.note(f"   {system.name}: {told}{' FAILED: ' + record['failed'] if 'failed' in record else ''}")
+        self.records[system] = record
+
+
+@contextmanager
+def _round(systems: list[System], note: Callable[[str], None]) -> Iterator[Round]:
+    """A round whose streams write; however the block ends, nothing of them stays."""
+    round_ = Round(systems, note)
+    try:
+        round_.streams = list(round_.each(round_.streams, Stream.start))
+        yield round_
+    finally:
+        with ExitStack() as stack:
+            for system in systems:
+                stack.callback(Stream(system).close)
 
 
 def _whole(stream: Stream) -> Member:
@@ -132,7 +154,7 @@ def _whole(stream: Stream) -> Member:
         raise ClusterError(f"{error} ({reason})") from error
 
 
-def _on_a_worker(stream: Stream, note: Callable[[str], None]) -> Member:
+def _on_a_worker(note: Callable[[str], None], stream: Stream) -> Member:
     """The leading member; where the only control plane would be struck with it, it is asked to leave that node first."""
     leader = _whole(stream)
     for _ in range(MOVES):
@@ -144,6 +166,12 @@ def _on_a_worker(stream: Stream, note: Callable[[str], None]) -> Member:
     return leader
 
 
+def _leave(node: str, stream: Stream) -> None:
+    """Write from another node than the one that is struck."""
+    if stream.node() == node:
+        stream.start(avoid=node)
+
+
 def _commonest(nodes: list[str]) -> str:
-    """The node that most leaders are on, a worker if there is one."""
-    return max(Counter(nodes).items(), key=lambda item: (is_worker(item[0]), item[1]))[0]
+    """The node that most leaders are on, a worker if there is one; none without leaders."""
+    return max(Counter(nodes).items(), key=lambda item: (is_worker(item[0]), item[1]), default=("", 0))[0]

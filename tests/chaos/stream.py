@@ -14,6 +14,7 @@ from tests.chaos.systems import System
 
 CLIENTS = Path(__file__).parent / "clients"
 START_SECONDS = 120
+RESUME_SECONDS = 360
 READ_SECONDS = 120
 FIRST_NUMBER = 10**12  # numbers start at the time in milliseconds
 
@@ -69,9 +70,9 @@ class Stream:
         """When which number was acknowledged."""
         return _acknowledged(self._lines())
 
-    def resumed(self, moment: float) -> bool:
-        """Whether a write was acknowledged after a moment."""
-        return max(self.acknowledged().values()) > moment
+    def go_on(self, moment: float) -> None:
+        """Return when a write was acknowledged after a moment."""
+        wait(lambda: max(self.acknowledged().values()) > moment, RESUME_SECONDS, f"{self.system.name}: writes go on")
 
     def judge(self, since: float) -> Verdict:
         """What became of the writes since a moment, by what is there now."""
@@ -115,11 +116,3 @@ def judged(lines: list[list[str]], there: set[int], since: float) -> Verdict:
 def _acknowledged(lines: list[list[str]]) -> dict[int, float]:
     """Numbers and moments; a library may have its own word in between."""
     return {int(words[0]): float(words[1]) for words in lines if words[0].isdecimal()}
-
-
-def settle(streams: list[Stream], seconds: float) -> None:
-    """Let streams write for a while, undisturbed; returns when all of them still do. Raises ClusterError for one that does not."""
-    moment = time.time() + seconds
-    time.sleep(seconds)
-    for stream in streams:
-        wait(lambda stream=stream: stream.resumed(moment), START_SECONDS * 3, f"{stream.system.name}: writes go on")

@@ -103,13 +103,6 @@ SYSTEMS = [
         secrets={"NEO4J_PASSWORD": ("neo4j-credentials", "admin-password")},
     ),
     System(
-        name="neo4j",
-        workload="neo4j",
-        container="neo4j",
-        promise="a commit is on the disk before it is acknowledged; with three members on that of two",
-        secrets={"NEO4J_PASSWORD": ("neo4j-credentials", "admin-password")},
-    ),
-    System(
         name="elasticsearch",
         workload="elasticsearch",
         container="elasticsearch",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 
 from tests.chaos import report
 from tests.chaos.events import EVENTS
@@ -80,3 +81,8 @@ def test_every_system_has_a_client_and_promises_something(system):
     assert (CLIENTS / f"{system.name}.py").exists()
     assert system.promise
     assert set(system.may_lose) | set(system.bounds) <= {event.name for event in EVENTS}
+
+
+def test_every_system_of_the_platform_is_there_once(project):
+    modes = yaml.safe_load((project / "group_vars/all/modes.yml").read_text())["deploy_modes"]
+    assert sorted(system.name for system in SYSTEMS) == sorted(modes["full"])
