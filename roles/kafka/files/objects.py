@@ -13,8 +13,6 @@ from kafka import KafkaAdminClient
 from kafka import admin as a
 from kafka.errors import KafkaError, KafkaTimeoutError, SaslAuthenticationFailedError
 
-LOGIN_SECONDS, LOGIN_TRIES = 3, 5
-
 
 class Refusals(logging.Handler):
     """The client goes on after a refused login: that a server hung up on it is known from what it logs."""
@@ -32,11 +30,11 @@ def login(host, user, password):
     """A connection, or None where the password is refused. Raises KafkaTimeoutError where nobody answers."""
     logger, refusals = logging.getLogger("kafka"), Refusals()
     logger.handlers, logger.propagate = [refusals], False
-    for last in [False] * (LOGIN_TRIES - 1) + [True]:
+    for attempt in range(5):
         try:
             return KafkaAdminClient(
                 bootstrap_servers=host,
-                bootstrap_timeout_ms=LOGIN_SECONDS * 1000,
+                bootstrap_timeout_ms=3000,
                 security_protocol="SASL_SSL",
                 ssl_cafile="/tls/ca.crt",
                 sasl_mechanism="SCRAM-SHA-512",
@@ -46,7 +44,7 @@ def login(host, user, password):
         except KafkaTimeoutError:
             if refusals.seen:
                 return None
-            if last:
+            if attempt == 4:
                 raise
 
 
@@ -113,8 +111,7 @@ def settings(admin, wanted, brokers):
 def users(admin, wanted):
     """A password is right when it opens a connection. What this connection came with changes last."""
     known = admin.describe_user_scram_credentials()
-    declared = [*wanted["users"], {"name": "admin", "password": wanted["passwords"][0]}]
-    for user in declared:
+    for user in [*wanted["users"], {"name": "admin", "password": wanted["passwords"][0]}]:
         if user["name"] in known and (opened := login(wanted["host"], user["name"], user["password"])):
             opened.close()
             continue
@@ -132,11 +129,8 @@ def rules(admin, wanted):
     there, _ = admin.describe_acls(a.ACLFilter(None, None, a.ACLOperation.ANY, a.ACLPermissionType.ANY, anything))
     for user in wanted["users"]:
         for acl in user.get("acls") or []:
-            pattern = a.ResourcePattern(
-                a.ResourceType[acl["resource"].upper()],
-                acl["name"],
-                a.ACLResourcePatternType[acl.get("pattern", "literal").upper()],
-            )
+            kind, how = a.ResourceType[acl["resource"].upper()], a.ACLResourcePatternType[acl.get("pattern", "literal").upper()]
+            pattern = a.ResourcePattern(kind, acl["name"], how)
             for operation in acl["operations"]:
                 rule = a.ACL(f"User:{user['name']}", "*", a.ACLOperation[operation.upper()], a.ACLPermissionType.ALLOW, pattern)
                 if rule not in there:
@@ -176,10 +170,9 @@ def main():
     """One run."""
     wanted = json.load(sys.stdin)
     check, patience = wanted["check"], int(wanted["patience"])
-    passwords = list(dict.fromkeys(wanted["passwords"]))
 
     def enter():
-        return next(filter(None, (login(wanted["host"], "admin", password) for password in passwords)), None)
+        return next(filter(None, (login(wanted["host"], "admin", password) for password in dict.fromkeys(wanted["passwords"]))), None)
 
     if check and absent(wanted["host"]):  # it would come with this very run
         print(json.dumps({"actions": []}))
@@ -200,4 +193,7 @@ def main():
     print(json.dumps({"actions": actions}))
 
 
-main()
+try:
+    main()
+except KafkaError as error:
+    raise SystemExit(f"{type(error).__name__}: {error}") from error
