@@ -6,9 +6,9 @@ short_description: Run a Python program of a role inside the cluster, which conv
 description:
   - The program runs in the pod of the Deployment C(toolbox), which reaches every system and holds no credential. What it needs
     travels on its standard input, never in an argument, an environment variable or the result.
-  - It reads one JSON document, O(input) with C(check), compares what is wanted with what it finds, applies the difference unless
-    C(check) is true, and prints C({"actions": [...]}) as its last line. A non-zero
-    exit fails the task with what it wrote to standard error.
+  - >-
+    It reads one JSON document, O(input) with C(check), compares what is wanted with what it finds, applies the difference unless C(check)
+    is true, and prints C({"actions": [...]}) as its last line. A non-zero exit fails the task with what it wrote to standard error.
 options:
   kubeconfig: {description: The cluster., type: path, required: true}
   kubectl: {description: The kubectl to use., type: path, required: true}
