@@ -14,6 +14,7 @@ from pathlib import Path
 from shape import Cluster, Member, table
 
 PAUSE = 3  # seconds between two looks
+CALM = 60  # seconds in which all is well before a member is asked to change its part: a roll-out or a failover is over
 ROUND = Path("/tmp/round")  # its time says when the members were last looked at
 
 
@@ -26,7 +27,6 @@ def look(client, host: str) -> Member:
         id=client.execute_command("CLUSTER", "MYID"),
         ip=config["cluster-announce-ip"],
         node=config["cluster-announce-human-nodename"],
-        uptime=info["uptime_in_seconds"],
         keys=client.dbsize(),
         serves="cluster_state:ok" in client.execute_command("CLUSTER", "INFO"),
         writes=info["aof_last_write_status"] == "ok",
@@ -52,7 +52,8 @@ def keep():
     options = {"username": "admin", "password": os.environ["REDISCLI_AUTH"], "ssl": True}
     options |= {"socket_timeout": 3, "socket_connect_timeout": 2, "decode_responses": True, "port": port, "retry": Retry(NoBackoff(), 0)}
     hosts = [name % number for number in range(int(os.environ["REDIS_MEMBERS"]))]
-    clients, faults = {host: redis.Redis(host=host, **options) for host in hosts}, {}
+    clients = {host: redis.Redis(host=host, **options) for host in hosts}
+    faults, since = {}, time.monotonic()
     while True:
         members = []
         for host, client in clients.items():
@@ -65,7 +66,9 @@ def keep():
             if fault != faults.get(host, ""):
                 say(host, fault or "answers")
             faults[host] = fault
-        for host, command in Cluster(members, replicas, port).steps():
+        cluster, now = Cluster(members, replicas, port), time.monotonic()
+        since = since if cluster.calm() else now
+        for host, command in cluster.steps(now - since >= CALM):
             try:
                 answer = clients[host].execute_command(*command)
             except redis.RedisError as error:

@@ -6,7 +6,6 @@ from collections import Counter
 from dataclasses import dataclass
 
 SLOTS = 16384
-CALM = 60  # seconds that all members have to be up before one is asked to change its part
 
 
 @dataclass
@@ -29,7 +28,6 @@ class Member:
     id: str
     ip: str
     node: str
-    uptime: int
     keys: int
     serves: bool
     writes: bool
@@ -72,12 +70,12 @@ class Cluster:
         self.owners = {m.id for m in self.members if m.slots and not m.primary}
         self.owners |= {k.id for k in (self.view.known.values() if self.view else ()) if k.slots and k.id not in self.by_id}
 
-    def steps(self) -> list[tuple[str, tuple]]:
-        """The first kind of step that is needed; the next look decides on the next."""
+    def steps(self, settled: bool) -> list[tuple[str, tuple]]:
+        """The first kind of step that is needed; the next look decides on the next. ``settled``: it has been calm for a while."""
         if not self.view:
             return []
         urgent = self.meet() or self.follow() or self.assign() or self.place() or self.relieve() or self.forget()
-        return urgent or (self.calm() and (self.part() or self.spread())) or []
+        return urgent or (settled and (self.part() or self.spread())) or []
 
     def meet(self):
         """Bring those together whom the view does not know, or knows by an address that is no longer theirs."""
@@ -144,9 +142,9 @@ class Cluster:
         return [(m.host, ("CLUSTER", "FORGET", k.id)) for k in gone for m in self.members if k.id in m.known and m.primary != k.id]
 
     def calm(self):
-        """Whether all is well and has been for a while, so that a roll-out or a failover is over."""
-        settled = all(m.serves and m.writes and m.linked and m.uptime >= CALM for m in self.members)
-        return self.whole and settled and all(len(self.replicas_of(owner)) == self.replicas for owner in self.owners)
+        """Whether all is well."""
+        well = self.whole and all(m.serves and m.writes and m.linked for m in self.members)
+        return well and all(len(self.replicas_of(owner)) == self.replicas for owner in self.owners)
 
     def part(self):
         """A shard on one node alone exchanges a replica with another shard."""
