@@ -8,7 +8,7 @@ cp -f "$(dirname "$0")"/* "$NEO4J_CONF"
 unset ADMIN_PASSWORD
 # A database that met an error which it cannot go on after, such as a full disk, stays away while its server seems well: that one is stopped,
 # and a new start reads the log of transactions.
-rm -f /logs/panic.log
+rm -f /logs/panic.log /tmp/neo4j.pid              # what a container that was killed left says nothing of this one
 (while sleep 5; do [ ! -s /logs/panic.log ] || kill 1; done) &
 command=$(neo4j console --dry-run)
 eval exec "$command"
