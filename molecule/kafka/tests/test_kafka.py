@@ -21,16 +21,6 @@ def tool(kubectl):
     return run
 
 
-@pytest.fixture(scope="module")
-def metrics(kubectl):
-    """What a member's agent says; only the monitoring namespace and the API server may ask it."""
-
-    def ask(pod):
-        return kubectl(f"get --raw /api/v1/namespaces/{NAMESPACE}/pods/{pod['metadata']['name']}:9404/proxy/metrics")
-
-    return ask
-
-
 def test_no_two_members_share_a_node(pods):
     assert len({pod["spec"]["nodeName"] for pod in pods}) == len(pods)
 
@@ -71,9 +61,9 @@ def test_controllers_agree_on_a_leader(tool, pods):
     assert re.search(r"MaxFollowerLagTimeMs:\s+(\d+)", status)
 
 
-def test_every_member_is_measured(pods, metrics):
+def test_every_member_is_measured(pods, fetch):
     for pod in pods:
-        text = metrics(pod)
+        text = fetch(pod, 9404, "metrics")
         assert "\nkafka_server_kafkaserver_brokerstate 3.0\n" in text
         assert "\nkafka_server_replicamanager_underreplicatedpartitions 0.0\n" in text
         assert "\njvm_memory_used_bytes{" in text

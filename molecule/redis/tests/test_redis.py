@@ -63,10 +63,9 @@ def test_nobody_is_let_in_without_a_name(pods, cli):
     assert cli(pods[0], "ACL GETUSER default").split()[:2] == ["flags", "off"]
 
 
-def test_every_member_is_measured(kubectl, pods):
+def test_every_member_is_measured(fetch, pods):
     for pod in pods:
-        name = f"{pod['metadata']['name']}:9121"
-        assert "\nredis_up 1\n" in kubectl(f"get --raw /api/v1/namespaces/{NAMESPACE}/pods/{name}/proxy/metrics")
+        assert "\nredis_up 1\n" in fetch(pod, 9121, "metrics")
 
 
 def test_volumes_outlive_their_claims(objects, pods):
