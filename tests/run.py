@@ -168,7 +168,7 @@ def main() -> int:
     runner, outcomes = Runner(tally, chosen.verbose), {}
     with own_lab(runner.execute):
         for stage in stages.ALL:
-            if chosen.stages and stage.name not in chosen.stages:
+            if stage.name not in chosen.stages if chosen.stages else stage.on_demand:
                 continue
             missing = [need for need in stage.needs if outcomes.get(need) is False]
             if missing:

@@ -48,6 +48,7 @@ class Stage:
     about: str
     steps: Callable[[Callable], Iterator[Step]]
     needs: tuple[str, ...] = ()
+    on_demand: bool = False  # only when it is named
 
 
 def lab_is_up() -> bool:
@@ -154,7 +155,11 @@ def _report() -> str:
 
 
 def outside(_run: Callable) -> Iterator[Step]:
-    yield Step("pytest tests/lab", ["pytest", "-q", "-s", "tests/lab"], 45 * MINUTE)
+    yield Step("pytest tests/lab", ["pytest", "-q", "-s", "-m", "not long", "tests/lab"], 45 * MINUTE)
+
+
+def long(_run: Callable) -> Iterator[Step]:
+    yield Step("pytest tests/lab", ["pytest", "-q", "-s", "-m", "long", "tests/lab"], 45 * MINUTE)
 
 
 def molecule(_run: Callable) -> Iterator[Step]:
@@ -185,6 +190,7 @@ ALL = [
     Stage("again", "a second run changes nothing and restarts nothing", again, ("converge",)),
     Stage("verify", "the platform serves, seen from outside", verify, ("converge",)),
     Stage("outside", "machines fail and come back, data stays", outside, ("converge",)),
+    Stage("long", "backups make the round trip, a rolled setting fails no request", long, on_demand=True),
     Stage("molecule", "every role by itself: check, converge, idempotence, verify", molecule, ("artifacts", "converge")),
 ]
 

@@ -11,6 +11,8 @@ import pytest
 from tests import stages
 from tests.chaos.cluster import NAMESPACE, ClusterError, kubectl, objects
 
+pytestmark = pytest.mark.long
+
 SECONDS = 1800
 BUCKET = "local/voicehelper-backup/postgresql"
 LEADER = "app.kubernetes.io/name=postgres,app.kubernetes.io/component=master"

@@ -16,6 +16,8 @@ from tests.chaos.cluster import ClusterError, kubectl, members, objects
 from tests.chaos.stream import Stream, settle
 from tests.chaos.systems import SYSTEMS
 
+pytestmark = pytest.mark.long
+
 CLUSTER = "redis-cluster"
 SETTING, VALUES = "slowlog-max-len", (129, 128)  # another value, and the default again
 SECONDS, SILENCE = 1200, 10
