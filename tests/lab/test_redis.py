@@ -13,7 +13,7 @@ import pytest
 
 from tests import stages
 from tests.chaos.cluster import ClusterError, kubectl, members, objects
-from tests.chaos.stream import Stream, settle
+from tests.chaos.stream import Stream
 from tests.chaos.systems import SYSTEMS
 
 pytestmark = pytest.mark.long
@@ -86,9 +86,9 @@ def set_to(value: int) -> list[int]:
 def test_a_changed_setting_rolls_redis_without_a_failed_request(client):
     before, wanted = running(), len(members(CLUSTER))
     try:
-        settle([client], 5)
+        client.go_on(time.time() + 5)
         ready = set_to(VALUES[0])
-        settle([client], 5)
+        client.go_on(time.time() + 5)
         lines = [line.split() for line in kubectl("logs", client.pod).splitlines()]
         changed = {name.split("/")[1] for name, identity in running().items() if before.get(name) != identity}
         moments = [float(words[1]) for words in lines if words[0].isdecimal()]
