@@ -8,6 +8,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests import stages
+from tests.chaos.cluster import objects, wait
+
+STARTED_SECONDS = 900  # thirty servers start at once and share the machine's cores
 
 
 def lab(*words: str) -> None:
@@ -28,6 +31,12 @@ def run(name: str, *options: str) -> tuple[int, str]:
         check=False,
     )
     return done.returncode, done.stdout + done.stderr
+
+
+def started() -> bool:
+    """Whether every pod that is meant to stay is ready."""
+    pods = [pod for pod in objects("pods", "--all-namespaces") if pod["status"]["phase"] not in ("Succeeded", "Failed")]
+    return all(any(c["type"] == "Ready" and c["status"] == "True" for c in pod["status"].get("conditions", [])) for pod in pods)
 
 
 def verified() -> None:
@@ -56,6 +65,7 @@ def test_a_run_goes_on_with_the_other_machines_and_names_the_lost_one(dead_worke
 
 def test_all_machines_restart_and_the_platform_is_back():
     lab("reboot")
+    wait(lambda: objects("nodes") and started(), STARTED_SECONDS, "all pods are ready", pause=5)
     verified()
 
 
