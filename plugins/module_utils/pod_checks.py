@@ -30,7 +30,7 @@ def definition(parameters, pod, suffix):
         "command": ["/bin/sh", "-c", PRELUDE + pod["script"]],
         "env": pod["env"],
         "volumeMounts": [{"name": f"files-{n}", "mountPath": path, "readOnly": True} for n, path in enumerate(pod["files"])],
-        "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "128Mi"}},
+        "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "384Mi"}},
         "securityContext": {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}},
     }
     spec = {
