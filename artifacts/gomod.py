@@ -22,7 +22,7 @@ def bump(recipe: Recipe, book: Cookbook, store: Store) -> list[str]:
     version = go.module_version(recipe, book)
     with store.exclusive():
         env = {
-            **host.go_environment(store, store.work / "modules"),
+            **host.go_environment(store),
             "GOTOOLCHAIN": book.toolchain,
             "GOFLAGS": "-buildvcs=false -modcacherw",
             "GONOSUMDB": ",".join(recipe.options.get("nosumdb", ())),

@@ -20,6 +20,7 @@ PROGRAMS = {
 }
 LIBRARIES = {"go": {"/usr/include/seccomp.h": "libseccomp-dev"}}
 MINIMUM_GO = (1, 21)  # the first that can fetch the toolchain a module asks for
+GO_CACHES = {"GOMODCACHE": "modules", "GOCACHE": "compiled"}  # below the store's work; all recipes of a run share them
 
 
 def install_packages(kinds: set[str], *, log: Path) -> None:
@@ -69,9 +70,9 @@ def remove_tree(folder: Path) -> None:
         folder.unlink(missing_ok=True)
 
 
-def go_environment(store: Store, module_cache: Path) -> dict[str, str]:
+def go_environment(store: Store) -> dict[str, str]:
     """Environment for a Go that can fetch the pinned toolchain; unpacks Debian trixie's where the machine has none."""
-    env = {"GOMODCACHE": str(module_cache), "GOPATH": str(module_cache.parent / "gopath")}
+    env = {"GOPATH": str(store.work / "gopath")} | {name: str(store.work / folder) for name, folder in GO_CACHES.items()}
     if not _host_go_suffices():
         root = store.tools / "golang"
         if not root.is_dir():

@@ -1,4 +1,4 @@
-"""What a run of builds shares: scratch space, the Go module cache, the registry, and the pulse of the disk."""
+"""What a run of builds shares: scratch space, the Go caches, the registry, and the pulse of the disk."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from artifacts.registry import Registry
 from artifacts.store import ArtifactError, Store, write_atomically
 
 PEAK_GIB = {"go": 15, "image": 5, "base": 5, "maven": 3, "python": 1}  # the most that building everything of a kind has at once, measured
-MODULE_CACHE = "modules"
 FLOOR_GIB = 3  # below this a run stops, before other programs suffer
 
 
@@ -69,9 +68,9 @@ def open_kitchen(store: Store, arch: str, kinds: set[str]) -> Iterator[Kitchen]:
     Raises ArtifactError where a tool or the space is missing.
     """
     with store.exclusive():
-        if store.work.is_dir():  # of a run that was killed; the modules it fetched are as good as new
+        if store.work.is_dir():  # of a run that was killed; what Go fetched and compiled is as good as new
             for leftover in store.work.iterdir():
-                if leftover.name != MODULE_CACHE:
+                if leftover.name not in host.GO_CACHES.values():
                     host.remove_tree(leftover)
         peak = max(PEAK_GIB[kind] for kind in kinds)
         if (free := store.free_gib()) < peak:
@@ -81,7 +80,7 @@ def open_kitchen(store: Store, arch: str, kinds: set[str]) -> Iterator[Kitchen]:
             )
         store.work.mkdir(parents=True, exist_ok=True)
         host.install_packages(kinds, log=store.logs / "packages.log")
-        go_environment = host.go_environment(store, store.work / MODULE_CACHE) if "go" in kinds else {}
+        go_environment = host.go_environment(store) if "go" in kinds else {}
         stop_watching = _watch_disk(store)
         try:
             with contextlib.ExitStack() as stack:

@@ -14,8 +14,10 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from tests import stages
@@ -47,6 +49,7 @@ class Runner:
 
     def __init__(self, tally: Tally, verbose: bool) -> None:
         self.tally, self.verbose = tally, verbose
+        self.processes: set[subprocess.Popen] = set()
         self.environment = {
             **os.environ,
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
@@ -57,17 +60,32 @@ class Runner:
         LOGS.mkdir(parents=True, exist_ok=True)
 
     def run(self, stage: Stage) -> bool:
-        """Run a stage's steps up to the first that later ones need; gives whether all passed."""
+        """Run a stage's steps; gives whether all passed."""
         began = time.monotonic()
         print(f"\n== {stage.name}: {stage.about}", flush=True)
+        well = self._side_by_side(stage) if stage.at_once > 1 else self._in_order(stage)
+        print(f"== {stage.name}: {'passed' if well else 'FAILED'} in {clock(time.monotonic() - began)}", flush=True)
+        return well
+
+    def _in_order(self, stage: Stage) -> bool:
+        """Up to the first failure of a step that later ones need."""
         well = True
         for step in stage.steps(self.execute):
             ok = self._step(stage, step)
             well &= ok
             if not ok and step.decisive:
                 break
-        print(f"== {stage.name}: {'passed' if well else 'FAILED'} in {clock(time.monotonic() - began)}", flush=True)
         return well
+
+    def _side_by_side(self, stage: Stage) -> bool:
+        with ThreadPoolExecutor(stage.at_once) as pool:
+            try:
+                return all(list(pool.map(partial(self._step, stage), stage.steps(self.execute))))
+            except BaseException:  # this run is being ended, and its commands with it
+                pool.shutdown(wait=False, cancel_futures=True)
+                for process in list(self.processes):
+                    _end(process)
+                raise
 
     def _step(self, stage: Stage, step: Step) -> bool:
         began, name = time.monotonic(), f"{stage.name}/{step.name}"
@@ -86,10 +104,11 @@ class Runner:
         self.tally.add(name, ok, counts["passed"], failed)
         told = ", ".join(f"{number} {kind}" for kind, number in counts.items()) or (output.strip() if step.work and ok else "")
         seconds = clock(time.monotonic() - began)
-        print(f"   {'ok    ' if ok else 'FAILED'} {step.name} ({seconds}){': ' if told else ''}{told}", flush=True)
+        line = f"   {'ok    ' if ok else 'FAILED'} {step.name} ({seconds}){': ' if told else ''}{told}"
         if not ok:
-            tail = "\n".join(f"      | {line}" for line in output.splitlines()[-TAIL_LINES:])
-            print(f"{tail}\n      exit code {code}; all of it: {log if step.command else 'above'}", flush=True)
+            tail = "".join(f"\n      | {line}" for line in output.splitlines()[-TAIL_LINES:])
+            line += f"{tail}\n      exit code {code}; all of it: {log if step.command else 'above'}"
+        print(line, flush=True)
         return ok
 
     def execute(self, command: list[str], log: Path | None = None, seconds: float = 300, environment: dict[str, str] | None = None):
@@ -106,12 +125,14 @@ class Runner:
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
             )
+            self.processes.add(process)
             try:
                 code = process.wait(seconds)
             except subprocess.TimeoutExpired:
                 code = 124
             finally:
                 _end(process)
+                self.processes.discard(process)
         output = log.read_text(errors="replace")
         if self.verbose:
             print(output, flush=True)

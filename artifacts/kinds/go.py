@@ -89,7 +89,6 @@ def environment(recipe: Recipe, book: Cookbook, kitchen: Kitchen) -> dict[str, s
         "GOFLAGS": "-mod=readonly -trimpath -buildvcs=false -modcacherw",
         "GOWORK": "off",
         "GOENV": "off",
-        "GOCACHE": str(kitchen.scratch(recipe) / "cache"),
         "GOTMPDIR": str(kitchen.scratch(recipe)),
     }
     if modules := recipe.options.get("nosumdb"):

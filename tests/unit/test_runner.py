@@ -68,6 +68,24 @@ def test_a_function_may_refuse_or_break(runner, capsys):
     assert "two hosts changed" in printed and "KeyError: 'absent'" in printed and "tells (0:00): 3 nodes" in printed
 
 
+def test_steps_side_by_side_wait_for_each_other_and_count(runner, tmp_path):
+    meet = "import pathlib, sys, time\nme, other = (pathlib.Path(sys.argv[1], name) for name in sys.argv[2:])\nme.touch()\n"
+    meet += "for _ in range(400):\n    if other.exists(): sys.exit(0)\n    time.sleep(0.05)\nsys.exit(1)"
+    steps = [Step(f"{a} meets {b}", [sys.executable, "-c", meet, str(tmp_path), a, b]) for a, b in ("xy", "yx")]
+    assert not runner.run(stage(*steps, Step("fails", say("x", 1)), at_once=2))
+    assert (runner.tally.passed, runner.tally.failed) == (2, 1)
+
+
+def test_what_runs_side_by_side_ends_with_the_run(runner):
+    def interrupt():
+        raise KeyboardInterrupt
+
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        runner.run(stage(Step("interrupted", work=interrupt), Step("hangs", ["sleep", "60"]), at_once=2))
+    assert time.monotonic() - began < 20
+
+
 @pytest.fixture
 def main(runner, monkeypatch, capsys):
     """Run the program with stages of one's own; gives (exit code, output)."""
