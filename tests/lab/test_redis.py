@@ -104,12 +104,6 @@ def test_a_changed_setting_rolls_redis_without_a_failed_request(client):
         set_to(VALUES[1])
 
 
-def test_background_save_as_in_the_guide():
-    """On every member, without a password or another word."""
-    for member in members(CLUSTER):
-        assert kubectl("exec", member.name, "--", "redis-cli", "BGSAVE").strip() == "Background saving started"
-
-
 def test_a_stranger_in_the_pod_needs_the_password():
     with pytest.raises(ClusterError, match="NOAUTH"):
         kubectl("exec", f"{CLUSTER}-0", "--", "env", "-u", "REDISCLI_AUTH", "redis-cli", "-e", "PING")
