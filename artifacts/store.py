@@ -102,6 +102,11 @@ class Store:
         """Where a finished recipe's content key stands, and below it the seconds that it took."""
         return self.root / "stamps" / recipe
 
+    def took(self, recipe: str) -> int | None:
+        """Seconds that a finished recipe took; nothing for one that was not made here."""
+        stamp = self.stamp(recipe)
+        return int(stamp.read_text().splitlines()[1]) if stamp.exists() else None
+
     def lock(self) -> dict[str, dict[str, str]]:
         """``{"files": {path: sha256}, "images": {reference: digest}}`` of what the store holds."""
         if not self.lock_path.exists():
