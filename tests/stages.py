@@ -200,7 +200,7 @@ ALL = [
     Stage("verify", "the platform serves, seen from outside", verify, ("converge",)),
     Stage("outside", "machines fail and come back, data stays", outside, ("converge",)),
     Stage("long", "backups make the round trip, a rolled setting fails no request", long, on_demand=True),
-    Stage("cluster-roles", "every role of the cluster by itself, the same way", partial(molecule, True), ("converge",)),
+    Stage("cluster-roles", "every role of the cluster by itself, the same way", partial(molecule, True), ("converge",), at_once=2),
 ]
 
 os.environ.setdefault("ANSIBLE_CONFIG", str(PROJECT / "ansible.cfg"))
