@@ -113,7 +113,7 @@ def inventories(_run: Callable) -> Iterator[Step]:
 
 
 def artifacts(_run: Callable) -> Iterator[Step]:
-    yield Step("prepare", [*ARTIFACTS, "prepare"], 55 * MINUTE)
+    yield Step("prepare", [*ARTIFACTS, "prepare"], 75 * MINUTE)
 
 
 def lab(_run: Callable) -> Iterator[Step]:
