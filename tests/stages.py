@@ -129,7 +129,7 @@ def check(_run: Callable) -> Iterator[Step]:
 
 
 def converge(_run: Callable) -> Iterator[Step]:
-    yield Step("site.yml", playbook("site.yml"), 20 * MINUTE, environment=timed("converge"), decisive=True)
+    yield Step("site.yml", playbook("site.yml"), 30 * MINUTE, environment=timed("converge"), decisive=True)
     yield Step("no host failed", work=partial(judged, "converge", changed=True))
 
 

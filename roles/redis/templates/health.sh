@@ -1,7 +1,6 @@
 #!/bin/sh
-# What a probe asks: has the server `started` (its data is loaded), is it `alive`, is it `ready`?
+# What a probe asks: is the server `alive`, is it `ready`?
 case $1 in
-  started) redis-cli PING | grep -qx PONG ;;
   alive) redis-cli PING | grep -qE '^(PONG|LOADING|BUSY)' ;;
   ready) # its part of the cluster serves; a replica has all that its primary has
     said=$(printf 'CLUSTER INFO\nINFO replication\n' | redis-cli)
