@@ -19,6 +19,8 @@ refused() {
 }
 """
 _ENDED = ("Succeeded", "Failed")
+_NOT_STARTED = ("StartError", "ContainerCannotRun")
+_MORE_TRIES = 2
 
 
 def definition(parameters, pod, suffix):
@@ -58,34 +60,54 @@ def findings(system, output):
     return [{"system": system, "check": check, "ok": outcome == "ok", "found": found} for outcome, check, found in lines]
 
 
-def collect(api, parameters, wanted):
-    """Wait for the pods, then read what each found."""
-    deadline, result = time.monotonic() + parameters["timeout"], []
-    for item in wanted:
+def never_ran(pod):
+    """Whether a pod failed because the node could not start its container, which says nothing about what it was to check."""
+    states = [status.get("state", {}).get("terminated") or {} for status in pod["status"].get("containerStatuses", [])]
+    return pod["status"].get("phase") == "Failed" and any(state.get("reason") in _NOT_STARTED for state in states)
+
+
+def ended(api, item, deadline):
+    """The pod once it has ended, or as it is when the time is over; None when it is gone."""
+    found = api.get(item)
+    while found and found["status"].get("phase") not in _ENDED and time.monotonic() < deadline:
+        time.sleep(0.5)
         found = api.get(item)
-        while found and found["status"].get("phase") not in _ENDED and time.monotonic() < deadline:
-            time.sleep(0.5)
-            found = api.get(item)
-        phase = found["status"].get("phase") if found else "gone"
-        if phase in _ENDED:
-            result += findings(parameters["system"], str(api.request("GET", f"{api.path(item)}/log", raw=True)))
-        if phase != "Succeeded":
-            reason = "; ".join(explain(api, found)) if found else ""
-            name = item["metadata"]["name"]
-            result.append({"system": parameters["system"], "check": f"pod {name} ends", "ok": False, "found": f"{phase} {reason}".strip()})
+    return found
+
+
+def read(api, parameters, item, found):
+    """What a pod found; that it did not end well is a finding too."""
+    phase, result = found["status"].get("phase") if found else "gone", []
+    if phase in _ENDED:
+        result = findings(parameters["system"], str(api.request("GET", f"{api.path(item)}/log", raw=True)))
+    if phase != "Succeeded":
+        reason = "; ".join(explain(api, found)) if found else ""
+        name = item["metadata"]["name"]
+        result.append({"system": parameters["system"], "check": f"pod {name} ends", "ok": False, "found": f"{phase} {reason}".strip()})
     return result
 
 
 def run(parameters):
     """Make the pods, collect, remove them whatever happens."""
-    api, suffix = KubeApi(parameters["kubeconfig"]), secrets.token_hex(3)
-    wanted = [definition(parameters, pod, suffix) for pod in parameters["pods"]]
-    made = []
+    api, deadline, made = KubeApi(parameters["kubeconfig"]), time.monotonic() + parameters["timeout"], []
+
+    def make(pod):
+        item = definition(parameters, pod, secrets.token_hex(3))
+        api.request("POST", api.path(item, collection=True), body=item)
+        made.append(item)
+        return item
+
     try:
-        for item in wanted:
-            api.request("POST", api.path(item, collection=True), body=item)
-            made.append(item)
-        return collect(api, parameters, wanted)
+        result = []
+        for pod, item in [(pod, make(pod)) for pod in parameters["pods"]]:
+            found = ended(api, item, deadline)
+            for _ in range(_MORE_TRIES):
+                if not found or not never_ran(found):
+                    break
+                item = make(pod)
+                found = ended(api, item, deadline)
+            result += read(api, parameters, item, found)
+        return result
     finally:
         for item in made:
             api.request("DELETE", api.path(item), {"gracePeriodSeconds": 0})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 
 import pytest
+from ansible.module_utils import pod_checks
 from ansible.module_utils.pod_checks import PRELUDE, definition, findings
 
 
@@ -43,3 +44,44 @@ def test_a_pod_has_no_rights_and_its_labels_decide_what_it_reaches():
     (container,) = made["spec"]["containers"]
     assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
     assert container["volumeMounts"] == [{"name": "files-0", "mountPath": "/tls", "readOnly": True}]
+
+
+class Api:
+    """An API whose pods end one after the other as told: with a reason for which they failed, or well."""
+
+    def __init__(self, *reasons):
+        self.reasons, self.pods = list(reasons), {}
+
+    def path(self, item, collection=False):
+        return item["metadata"]["name"]
+
+    def get(self, item):
+        return self.pods.get(item["metadata"]["name"])
+
+    def request(self, verb, path, query=None, body=None, raw=False):
+        if verb == "POST":
+            reason = self.reasons.pop(0)
+            state = {"terminated": {"reason": reason or "Completed"}}
+            status = {"phase": "Failed" if reason else "Succeeded", "containerStatuses": [{"name": "check", "state": state}]}
+            self.pods[path] = {**body, "status": status}
+        if verb == "DELETE":
+            del self.pods[path]
+            return None
+        return "ok\tgreeting\thello\n" if verb == "GET" and self.reason_of(path) == "Completed" else ""
+
+    def reason_of(self, path):
+        return self.pods[path.removesuffix("/log")]["status"]["containerStatuses"][0]["state"]["terminated"]["reason"]
+
+
+@pytest.mark.parametrize(
+    ("reasons", "well"), [((None,), True), (("StartError", None), True), (("StartError",) * 3, False), (("Error",), False)]
+)
+def test_a_pod_that_its_node_could_not_start_is_made_again(monkeypatch, reasons, well):
+    api = Api(*reasons)
+    monkeypatch.setattr(pod_checks, "KubeApi", lambda _: api)
+    monkeypatch.setattr(pod_checks, "explain", lambda _api, _pod: ["why"])
+    pod = {"name": "client", "script": "true", "labels": {}, "env": [], "files": {}, "avoid": {}}
+    common = {"system": "redis", "namespace": "space", "image": "toolbox", "timeout": 5, "kubeconfig": "", "pods": [pod]}
+    found = pod_checks.run(common)
+    assert [finding["ok"] for finding in found] == [well]
+    assert api.pods == {} and api.reasons == []
