@@ -30,18 +30,16 @@ class Pace:
     after: float = 10
 
 
-def measure(
-    event: Event, systems: list[System], pace: Pace, note: Callable[[str], None], *, together: bool = False
-) -> Iterator[tuple[System, Record]]:
-    """What an event does to each system, one after the other or to all `together`. One that does not come through it as it must has a
-    reason under `failed`."""
+def measure(event: Event, systems: list[System], pace: Pace, note: Callable[[str], None]) -> Iterator[tuple[System, Record]]:
+    """What an event does to each system. A system that does not come through it as it must has a reason under `failed`."""
     if event.machine:
         yield from _by_machine(event, systems, pace, note)
         return
-    for group in [systems] if together else [[system] for system in systems]:
-        with _round(group, note) as round_:
+    for system in systems:
+        with _round([system], note) as round_:
             leaders = round_.each(round_.streams, _whole)
-            round_.strike(event, ", ".join(sorted({leader.node for leader in leaders.values()})), leaders, pace)
+            for stream, leader in leaders.items():
+                round_.strike(event, leader.node, {stream: leader}, pace)
         yield from round_.records.items()
 
 
