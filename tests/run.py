@@ -78,9 +78,11 @@ class Runner:
         return well
 
     def _side_by_side(self, stage: Stage) -> bool:
+        steps = list(stage.steps(self.execute))
+        well = [self._step(stage, step) for step in steps if step.alone]
         with ThreadPoolExecutor(stage.at_once) as pool:
             try:
-                return all(list(pool.map(partial(self._step, stage), stage.steps(self.execute))))
+                return all(well + list(pool.map(partial(self._step, stage), [step for step in steps if not step.alone])))
             except BaseException:  # this run is being ended, and its commands with it
                 pool.shutdown(wait=False, cancel_futures=True)
                 for process in list(self.processes):

@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-import yaml
-
 from lab.cluster import Lab
 from lab.podman import LABEL_CLONE, LABEL_LAB
 from lab.state import Paths
@@ -26,6 +24,7 @@ PYTHON = sys.executable
 LAB = [str(Path(PYTHON).parent / "lab")]
 ARTIFACTS = [str(Path(PYTHON).parent / "artifacts")]
 MINUTE = 60
+ALONE = {"certificate_renewal"}  # scenarios that restart the API server, which others need
 
 
 @dataclass(frozen=True)
@@ -38,6 +37,7 @@ class Step:
     work: Callable[[], str] | None = None
     environment: dict[str, str] = field(default_factory=dict)
     decisive: bool = False
+    alone: bool = False  # never beside another one
 
 
 @dataclass(frozen=True)
@@ -160,10 +160,10 @@ def long(_run: Callable) -> Iterator[Step]:
 
 
 def molecule(with_cluster: bool, _run: Callable) -> Iterator[Step]:
-    """The scenarios that use the lab's cluster, or those that make a machine of their own."""
+    """The scenarios that use the lab's cluster, or those that bring what they need."""
     for name in sorted(scenarios()):
         if on_cluster(name) == with_cluster:
-            yield Step(name, ["molecule", "test", "--scenario-name", name], 8 * MINUTE)
+            yield Step(name, ["molecule", "test", "--scenario-name", name], 8 * MINUTE, alone=name in ALONE)
 
 
 def scenarios() -> list[str]:
@@ -172,9 +172,8 @@ def scenarios() -> list[str]:
 
 
 def on_cluster(name: str) -> bool:
-    """Whether a scenario runs against the lab's cluster."""
-    settings = yaml.safe_load((PROJECT / f"molecule/{name}/molecule.yml").read_text()) or {}
-    return settings.get("driver", {}).get("options", {}).get("managed") is False
+    """Whether a scenario runs against the lab's cluster: then it shares the settings of those that do."""
+    return (PROJECT / f"molecule/{name}/molecule.yml").is_symlink()
 
 
 ALL = [
@@ -185,7 +184,7 @@ ALL = [
     Stage("lab", "the nodes are up", lab),
     Stage(
         "node-roles",
-        "every role of a node by itself, on a fresh machine: check, converge, idempotence, verify",
+        "every role that needs no cluster by itself: check, converge, idempotence, verify",
         partial(molecule, False),
         ("artifacts", "lab"),
         at_once=2,
@@ -195,7 +194,7 @@ ALL = [
     Stage("again", "a second run changes nothing and restarts nothing", again, ("converge",)),
     Stage("outside", "machines fail and come back, data stays", outside, ("converge",)),
     Stage("long", "each leader is killed, backups make the round trip, a rolled setting fails no request", long, on_demand=True),
-    Stage("cluster-roles", "every role of the cluster by itself, the same way", partial(molecule, True), ("converge",), at_once=2),
+    Stage("cluster-roles", "every role that needs the cluster by itself, the same way", partial(molecule, True), ("converge",), at_once=2),
 ]
 
 os.environ.setdefault("ANSIBLE_CONFIG", str(PROJECT / "ansible.cfg"))

@@ -76,6 +76,13 @@ def test_steps_side_by_side_wait_for_each_other_and_count(runner, tmp_path):
     assert (runner.tally.passed, runner.tally.failed) == (2, 1)
 
 
+def test_what_must_run_alone_runs_first(runner, tmp_path):
+    order = []
+    steps = [Step(name, work=lambda name=name: order.append(name) or name, alone=name == "alone") for name in ("a", "alone")]
+    assert runner.run(stage(*steps, at_once=2))
+    assert order == ["alone", "a"]
+
+
 def test_what_runs_side_by_side_ends_with_the_run(runner):
     def interrupt():
         raise KeyboardInterrupt
