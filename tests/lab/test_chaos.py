@@ -12,6 +12,8 @@ from tests.chaos.events import EVENTS
 from tests.chaos.rounds import Pace, measure
 from tests.chaos.systems import SYSTEMS
 
+pytestmark = pytest.mark.long
+
 # How long a system may take is for `make chaos` to say.
 BY_NAME = {event.name: replace(event, bound=math.inf, alone=math.inf) for event in EVENTS}
 
@@ -30,7 +32,6 @@ def survives(event, system, pace):
         assert record["acknowledged"] > 0
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("system", deployed(), ids=lambda system: system.name)
 def test_no_promised_write_is_lost_when_the_leader_is_killed(system):
     survives("leader-killed", system, Pace(before=2, after=4))

@@ -10,6 +10,8 @@ import pytest
 from tests import stages
 from tests.chaos.cluster import objects, wait
 
+pytestmark = pytest.mark.long
+
 STARTED_SECONDS = 900  # thirty servers start at once and share the machine's cores
 
 
