@@ -77,29 +77,29 @@ def objects(load):
 
 def test_what_is_missing_is_made_once_and_the_administrator_comes_last(objects):
     server = Server()
-    assert objects.converge(server, WANTED) == ALL
+    assert list(objects.converge(server, WANTED)) == ALL
     assert server.password == "new"
-    assert objects.converge(server, WANTED) == []
+    assert list(objects.converge(server, WANTED)) == []
 
 
 def test_a_check_says_the_same_and_does_nothing(objects):
     server = Server()
-    assert objects.converge(server, WANTED | {"check": True}) == ALL
+    assert list(objects.converge(server, WANTED | {"check": True})) == ALL
     assert (server.users, server.schema, server.password) == ({}, {}, "old")
 
 
 def test_another_password_is_set(objects):
     server = Server("new")
-    objects.converge(server, WANTED)
+    list(objects.converge(server, WANTED))
     server.users["app"] = "changed by hand"
-    assert objects.converge(server, WANTED) == ["ALTER USER app"]
+    assert list(objects.converge(server, WANTED)) == ["ALTER USER app"]
 
 
 def test_enterprise_grants_roles_and_spreads_the_database(objects):
     server = Server("new")
-    actions = objects.converge(server, WANTED | {"edition": "enterprise"})
+    actions = list(objects.converge(server, WANTED | {"edition": "enterprise"}))
     assert {"GRANT ROLE reader TO app", "ALTER DATABASE neo4j SET TOPOLOGY 3 PRIMARIES"} <= set(actions)
-    assert objects.converge(server, WANTED | {"edition": "enterprise"}) == []
+    assert list(objects.converge(server, WANTED | {"edition": "enterprise"})) == []
 
 
 @pytest.mark.parametrize(
@@ -111,9 +111,9 @@ def test_enterprise_grants_roles_and_spreads_the_database(objects):
 )
 def test_what_would_have_to_be_dropped_is_refused_by_name(objects, changed):
     server = Server("new")
-    objects.converge(server, WANTED)
+    list(objects.converge(server, WANTED))
     with pytest.raises(objects.Refused, match=r"found CREATE .*; wanted CREATE .*Drop it by hand"):
-        objects.converge(server, WANTED | changed)
+        list(objects.converge(server, WANTED | changed))
 
 
 NODES = [["node", "4:x:0", ["B", "A"], [["id", "INTEGER", 1], ["name", "STRING", "n"]]], ["node", "4:x:1", [], []]]

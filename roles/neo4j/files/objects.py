@@ -145,17 +145,36 @@ def statements(constraints, indexes):
 
 
 def converge(server, wanted):
-    """What was done, or would be."""
+    """What is being done, or would be."""
     check, database, enterprise = wanted["check"], wanted["database"], wanted["edition"] == "enterprise"
-    actions = list(users(server, wanted["users"], enterprise, check))
+    yield from users(server, wanted["users"], enterprise, check)
     if enterprise:
-        actions += topology(server, database, int(wanted["primaries"]), check)
-    made = []
+        yield from topology(server, database, int(wanted["primaries"]), check)
+    made = False
     for kind, declared in statements(wanted["constraints"], wanted["indexes"]):
-        made += schema(server, database, kind, declared, check)
+        for action in schema(server, database, kind, declared, check):
+            made = True
+            yield action
     if made and not check:
         server.ask("CALL db.awaitIndexes(240)", database)
-    return actions + made + list(administrator(server, wanted["passwords"][0], check))
+    yield from administrator(server, wanted["passwords"][0], check)
+
+
+def insist(server, wanted):
+    """Converge, and begin again where the server was away for a moment; gives all that was done.
+
+    :raises DriverError: it is away for longer than `patience` seconds.
+    """
+    actions, deadline = [], time.monotonic() + wanted["patience"]
+    while True:
+        try:
+            for action in converge(server, wanted):
+                actions.append(action)
+            return list(dict.fromkeys(actions))
+        except (DriverError, TransientError):
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(2)
 
 
 def main():
@@ -170,7 +189,7 @@ def main():
     except Refused as error:
         sys.exit(f"Neo4j at {wanted['uri']}: {error}")
     try:
-        print(json.dumps({"actions": converge(server, wanted)}))
+        print(json.dumps({"actions": insist(server, wanted)}))
     except (Neo4jError, DriverError, Refused) as error:
         sys.exit(f"Neo4j at {wanted['uri']}: {error}")
 
