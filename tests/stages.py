@@ -98,7 +98,7 @@ def lint(_run: Callable) -> Iterator[Step]:
     yield Step("ruff check", ["ruff", "check", "--quiet", "--output-format=concise", "."])
     yield Step("ruff format", ["ruff", "format", "--check", "--quiet", "."])
     yield Step("yamllint", ["yamllint", "--strict", "."])
-    yield Step("ansible-lint", ["ansible-lint", "-q", "--profile=production"])
+    yield Step("ansible-lint", ["ansible-lint", "-q", "--profile=production"], 10 * MINUTE)
 
 
 def unit(_run: Callable) -> Iterator[Step]:
