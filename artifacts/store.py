@@ -103,9 +103,10 @@ class Store:
         return self.root / "stamps" / recipe
 
     def took(self, recipe: str) -> int | None:
-        """Seconds that a finished recipe took; nothing for one that was not made here."""
+        """Seconds that a finished recipe took; nothing where no stamp says so."""
         stamp = self.stamp(recipe)
-        return int(stamp.read_text().splitlines()[1]) if stamp.exists() else None
+        lines = stamp.read_text().splitlines() if stamp.exists() else []
+        return int(lines[1]) if len(lines) > 1 else None
 
     def lock(self) -> dict[str, dict[str, str]]:
         """``{"files": {path: sha256}, "images": {reference: digest}}`` of what the store holds."""

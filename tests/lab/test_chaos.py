@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import replace
-
 import pytest
 
 from tests.chaos.cluster import ClusterError
@@ -14,8 +11,7 @@ from tests.chaos.systems import SYSTEMS
 
 pytestmark = pytest.mark.long
 
-# How long a system may take is for `make chaos` to say.
-BY_NAME = {event.name: replace(event, bound=math.inf, alone=math.inf) for event in EVENTS}
+BY_NAME = {event.name: event for event in EVENTS}
 
 
 def deployed():

@@ -102,6 +102,27 @@ def test_enterprise_grants_roles_and_spreads_the_database(objects):
     assert list(objects.converge(server, WANTED | {"edition": "enterprise"})) == []
 
 
+def test_a_server_that_is_away_for_a_moment_is_asked_again(objects, monkeypatch):
+    class Away(Exception):
+        pass
+
+    class Flaky(Server):
+        asked = 0
+
+        def ask(self, *words, **values):
+            self.asked += 1
+            if self.asked == 3:
+                raise Away
+            return super().ask(*words, **values)
+
+    monkeypatch.setattr(objects, "DriverError", Away, raising=False)
+    monkeypatch.setattr(objects, "TransientError", Away, raising=False)
+    monkeypatch.setattr(objects.time, "sleep", lambda _: None)
+    assert objects.insist(Flaky(), WANTED | {"patience": 60}) == ALL
+    with pytest.raises(Away):
+        objects.insist(Flaky(), WANTED | {"patience": -1})
+
+
 @pytest.mark.parametrize(
     "changed",
     [

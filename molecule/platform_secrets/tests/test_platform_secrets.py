@@ -3,7 +3,9 @@
 import base64
 
 import pytest
+import yaml
 from cryptography import x509
+from reach import REPOSITORY
 
 WANTED = {
     "voicehelper/voicehelper-secrets": {"POSTGRES_USER", "POSTGRES_PASSWORD", "JWT_SECRET_KEY"},
@@ -11,9 +13,8 @@ WANTED = {
     "voicehelper-storage/postgres-metrics": {"password"},
     "voicehelper-storage/postgres-tls": {"tls.crt", "tls.key", "ca.crt"},
 }
-# What is no secret: under which name the application signs in.
-SYSTEMS = ("POSTGRES", "REDIS", "NEO4J", "NATS", "RABBITMQ", "KAFKA", "ELASTICSEARCH")
-NAMES = {"MINIO_ACCESS_KEY", *(f"{system}_USER" for system in SYSTEMS)}
+DEFAULTS = yaml.safe_load((REPOSITORY / "roles/platform_secrets/defaults/main.yml").read_text())
+NAMES = DEFAULTS["platform_secrets_objects"]["voicehelper-secrets"]["plain"]  # no secrets: as whom the application signs in
 
 
 def secret(objects, name):
