@@ -3,3 +3,4 @@
 # Where that cannot be, as when all stop, the server stops cleanly all the same.
 rabbitmq-upgrade --timeout 60 await_online_quorum_plus_one
 rabbitmq-upgrade --timeout 60 drain
+"${0%/*}/free_name.sh"
