@@ -1,4 +1,4 @@
-"""RabbitMQ's members come and go at once, and one keeps a name that all others wait for: a member still starts, by itself."""
+"""One member of RabbitMQ keeps a name that all others wait for when they start or stop: they do both, by themselves."""
 
 from __future__ import annotations
 
@@ -18,12 +18,19 @@ def erlang(expression: str) -> str:
     return kubectl("exec", KEEPER, "--", "rabbitmqctl", "--quiet", "eval", f"{expression}.").strip()
 
 
-def test_a_member_starts_though_another_keeps_the_name_that_it_waits_for():
+def _replaced(old: str, wanted: int) -> bool:
+    found = members(WORKLOAD)
+    return sum(member.ready for member in found) == wanted and old not in {member.uid for member in found}
+
+
+@pytest.mark.parametrize("how", [[], ["--grace-period=0", "--force"]], ids=["stops", "starts"])
+def test_a_member_goes_on_though_another_keeps_the_name_that_it_waits_for(how):
     wanted = objects("statefulset", WORKLOAD)[0]["spec"]["replicas"]
     assert erlang(f"global:register_name({NAME}, whereis(rabbit_ff_controller))") == "yes"
     try:
-        kubectl("delete", "pod", STARTED, seconds=240)
-        wait(lambda: sum(member.ready for member in members(WORKLOAD)) == wanted, SECONDS, f"{STARTED} is ready", pause=2)
+        (old,) = objects("pod", STARTED)
+        kubectl("delete", "pod", STARTED, *how, seconds=240)
+        wait(lambda: _replaced(old["metadata"]["uid"], wanted), SECONDS, f"{STARTED} is ready", pause=2)
         assert erlang(f"global:whereis_name({NAME})") == "undefined"
     finally:
         erlang(f"global:unregister_name({NAME})")
