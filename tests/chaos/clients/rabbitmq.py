@@ -22,6 +22,7 @@ USER, PASSWORD = os.environ["RABBITMQ_USER"], os.environ["RABBITMQ_PASSWORD"]
 QUORUM = {"x-queue-type": "quorum", "x-delivery-limit": 100000}  # what `read` puts back counts as delivered
 PATIENCE = 3  # seconds
 LATE = 100  # entries of the log that a copy may be behind: a few seconds of writing
+MOST = 2**16 - 1  # messages that a consumer may hold
 ERRORS = (pika.exceptions.AMQPError, OSError)
 
 
@@ -75,6 +76,7 @@ def read():
     channel = connect()
     count = channel.queue_declare(QUEUE, passive=True).method.message_count
     if count:
+        channel.basic_qos(prefetch_count=min(count, MOST))  # a quorum queue gives a consumer without a limit 2000
         for seen, (_, _, body) in enumerate(channel.consume(QUEUE, inactivity_timeout=20), 1):
             if body is None:
                 sys.exit(f"found {seen - 1} of {count} messages")
