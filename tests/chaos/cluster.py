@@ -91,6 +91,12 @@ def members(workload: str) -> list[Member]:
     return sorted(found, key=lambda member: member.name)
 
 
+def replaced(workload: str, old: set[str], wanted: int) -> bool:
+    """Whether a StatefulSet has so many members, all ready, and none of those, by uid, that were there before."""
+    now = members(workload)
+    return len(now) == wanted and all(member.ready and member.uid not in old for member in now)
+
+
 def nodes_ready() -> bool:
     """Whether every node of the lab is ready."""
     conditions = [c for node in objects("nodes") for c in node["status"]["conditions"] if c["type"] == "Ready"]

@@ -8,15 +8,29 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from tests.chaos.cluster import DATA, DOMAIN, NAMESPACE, PROJECT, ClusterError, Member, kubectl, lab, members, nodes_ready, shell, wait
+from tests.chaos.cluster import (
+    DATA,
+    DOMAIN,
+    NAMESPACE,
+    PROJECT,
+    ClusterError,
+    Member,
+    kubectl,
+    lab,
+    members,
+    nodes_ready,
+    replaced,
+    shell,
+    wait,
+)
 from tests.chaos.systems import System
 
 LAB = str(Path(sys.executable).parent / "lab")
 BOOT_SECONDS = 300
 RESTART_SECONDS = 420
-RESTARTED_ALONE = 480  # a Java server needs three minutes beside all others that start on the lab's two cores
 MARK = f"{DOMAIN}/chaos"
 POLICY = "chaos-partition"
 FILL = "chaos-fill"
@@ -73,13 +87,8 @@ def restart(hit: Hit) -> None:
     for system in hit.leaders:
         before = members(system.workload)
         kubectl("delete", "pod", "--wait=false", *(member.name for member in before))
-        old = {member.uid for member in before}
-
-        def replaced(workload: str = system.workload, old: set[str] = old) -> bool:
-            now = members(workload)
-            return len(now) == len(old) and all(member.ready and member.uid not in old for member in now)
-
-        wait(replaced, RESTART_SECONDS, f"{system.name}: all members are back")
+        back = partial(replaced, system.workload, {member.uid for member in before}, len(before))
+        wait(back, RESTART_SECONDS, f"{system.name}: all members are back")
 
 
 def reboot(hit: Hit) -> None:
@@ -154,7 +163,7 @@ EVENTS = [
     Event("leader-drained", "the leader's pod leaves as in a drain or an update", drain, 30, 180),
     Event("all-restarted", "all pods restarted at once", restart, 300, 300),
     Event("partitioned", "the leader is cut off by a network policy for a minute", partition, 90, 180),
-    Event("node-rebooted", "the node under the leader restarts", reboot, 90, RESTARTED_ALONE, machine=True),
-    Event("node-lost", "the node under the leader loses its power and comes back after a minute", lose, 90, RESTARTED_ALONE, machine=True),
+    Event("node-rebooted", "the node under the leader restarts", reboot, 90, 300, machine=True),
+    Event("node-lost", "the node under the leader loses its power and comes back after a minute", lose, 90, 300, machine=True),
     Event("disk-full", "the data volume under the leader is full for 40 seconds", fill, 90, 240, machine=True),
 ]

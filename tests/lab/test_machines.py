@@ -29,7 +29,7 @@ def run(name: str, *options: str) -> tuple[int, str]:
         cwd=stages.PROJECT,
         capture_output=True,
         text=True,
-        timeout=900,
+        timeout=600,
         stdin=subprocess.DEVNULL,
         check=False,
     )
@@ -37,7 +37,7 @@ def run(name: str, *options: str) -> tuple[int, str]:
 
 
 def started(since: str) -> bool:
-    """Whether every pod that is meant to stay is ready, and no container from before a moment, as the API goes on to say of a dead node."""
+    """Whether every pod that is meant to stay is ready, by containers from after a moment: the API still tells the past of a lost node."""
     pods = [pod["status"] for pod in objects("pods", "--all-namespaces") if pod["status"]["phase"] not in ("Succeeded", "Failed")]
     ready = all(any(c["type"] == "Ready" and c["status"] == "True" for c in pod.get("conditions", [])) for pod in pods)
     running = [status["state"].get("running", {}) for pod in pods for status in pod.get("containerStatuses", [])]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.chaos.cluster import kubectl, members, objects, wait
+from tests.chaos.cluster import kubectl, members, objects, replaced, wait
 
 pytestmark = pytest.mark.long
 
@@ -18,19 +18,14 @@ def erlang(expression: str) -> str:
     return kubectl("exec", KEEPER, "--", "rabbitmqctl", "--quiet", "eval", f"{expression}.").strip()
 
 
-def _replaced(old: str, wanted: int) -> bool:
-    found = members(WORKLOAD)
-    return sum(member.ready for member in found) == wanted and old not in {member.uid for member in found}
-
-
 @pytest.mark.parametrize("how", [[], ["--grace-period=0", "--force"]], ids=["stops", "starts"])
 def test_a_member_goes_on_though_another_keeps_the_name_that_it_waits_for(how):
-    wanted = objects("statefulset", WORKLOAD)[0]["spec"]["replicas"]
+    wanted = len(members(WORKLOAD))
     assert erlang(f"global:register_name({NAME}, whereis(rabbit_ff_controller))") == "yes"
     try:
         (old,) = objects("pod", STARTED)
         kubectl("delete", "pod", STARTED, *how, seconds=240)
-        wait(lambda: _replaced(old["metadata"]["uid"], wanted), SECONDS, f"{STARTED} is ready", pause=2)
+        wait(lambda: replaced(WORKLOAD, {old["metadata"]["uid"]}, wanted), SECONDS, f"{STARTED} is ready", pause=2)
         assert erlang(f"global:whereis_name({NAME})") == "undefined"
     finally:
         erlang(f"global:unregister_name({NAME})")

@@ -1,10 +1,8 @@
-"""What the keeper does about a cluster in which shape, and what of its users is not as declared."""
+"""What the keeper does about a cluster in which shape."""
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
-import re
 import sys
 from itertools import pairwise, permutations
 
@@ -13,21 +11,12 @@ import pytest
 PORT = 6379
 
 
-def load(project, path, name):
-    spec = importlib.util.spec_from_file_location(name, project / "roles/redis" / path)
-    module = sys.modules[name] = importlib.util.module_from_spec(spec)  # a dataclass looks its module up
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture
 def shape(project):
-    return load(project, "templates/shape.py", "redis_shape")
-
-
-@pytest.fixture
-def objects(project):
-    return load(project, "files/objects.py", "redis_objects")
+    spec = importlib.util.spec_from_file_location("redis_shape", project / "roles/redis/templates/shape.py")
+    module = sys.modules["redis_shape"] = importlib.util.module_from_spec(spec)  # a dataclass looks its module up
+    spec.loader.exec_module(module)
+    return module
 
 
 class Site:
@@ -241,73 +230,3 @@ def test_members_are_read_as_redis_lists_them(shape):
     found = shape.table(text)
     assert found["a1"] == shape.Known("a1", "10.0.0.1", "redis-0.redis", "", ["0-5460"])
     assert (found["b2"].primary, found["c3"].ip) == ("a1", "")
-
-
-USER = {"name": "app", "password": "new", "previous": "old", "commands": "+@all -@admin", "keys": "~*", "channels": "&*"}
-
-
-class Server:
-    """A member that knows users."""
-
-    def __init__(self, **users):
-        self.users, self.settings, self.said = users, {"masterauth": "secret"}, []
-
-    def execute_command(self, *words):
-        if words[:2] == ("ACL", "GETUSER"):
-            return self.users.get(words[2])
-        self.said.append(words)
-        _, _, name, *rules = words
-        passwords = [rule[1:] for rule in rules if rule.startswith("#")]
-        commands = " ".join(rule for rule in rules if re.match(r"[+-]", rule))
-        self.users[name] = {"passwords": passwords, "commands": commands, "keys": "~*", "channels": "&*"}
-        return "OK"
-
-    def config_get(self, name):
-        return {name: self.settings[name]}
-
-    def config_set(self, name, value):
-        self.settings[name] = value
-
-
-def hashed(*passwords):
-    return [hashlib.sha256(word.encode()).hexdigest() for word in passwords]
-
-
-def wanted(**changes):
-    return {"users": [USER], "replication": "secret", "check": False} | changes
-
-
-def test_a_missing_user_is_made_and_both_passwords_count(objects):
-    server = Server()
-    assert objects.keep_users(server, wanted(), "redis-0.redis") == ["CREATE USER app on redis-0"]
-    assert set(server.users["app"]["passwords"]) == set(hashed("new", "old"))
-    assert not any("new" in word or "old" in word for word in server.said[0])
-    assert objects.keep_users(server, wanted(), "redis-0.redis") == []
-
-
-@pytest.mark.parametrize(
-    ("found", "action"),
-    [
-        ({"passwords": hashed("other")}, "SET PASSWORD OF USER app on redis-0"),
-        ({"commands": "+@all"}, "SET RULES OF USER app on redis-0"),
-    ],
-)
-def test_a_user_that_differs_is_set_unless_checking(objects, found, action):
-    there = {"passwords": hashed("new", "old"), "commands": USER["commands"], "keys": "~*", "channels": "&*"} | found
-    server = Server(app=dict(there))
-    assert objects.keep_users(server, wanted(check=True), "redis-0.redis") == [action]
-    assert server.said == []
-    assert objects.keep_users(server, wanted(), "redis-0.redis") == [action]
-
-
-def test_rules_that_redis_shows_otherwise_are_refused(objects):
-    server = Server()
-    server.execute_command = lambda *words: {"passwords": hashed("new", "old"), "commands": "+@all", "keys": "~*", "channels": "&*"}
-    with pytest.raises(objects.Failure, match="SET RULES OF USER app"):
-        objects.keep_users(server, wanted(), "redis-0.redis")
-
-
-def test_a_replica_learns_the_new_password_of_replication(objects):
-    server = Server(app={"passwords": hashed("new", "old"), "commands": USER["commands"], "keys": "~*", "channels": "&*"})
-    assert objects.keep_users(server, wanted(replication="next"), "redis-0.redis") == ["SET PASSWORD OF REPLICATION on redis-0"]
-    assert server.settings["masterauth"] == "next"
