@@ -5,4 +5,5 @@ case $(basename "$0") in
   neo4j-admin) class=org.neo4j.server.startup.Neo4jAdminCommand ;;
   *) class=org.neo4j.server.startup.Neo4jCommand ;;
 esac
-exec java -Xmx128m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp "$NEO4J_HOME/lib/*" -Dbasedir="$NEO4J_HOME" "$class" "$@"
+archive=${NEO4J_ARCHIVE--XX:SharedArchiveFile=$NEO4J_HOME/archive/programs.jsa}
+exec java -Xmx128m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 "$archive" -Xlog:disable -cp "$NEO4J_HOME/lib/*" -Dbasedir="$NEO4J_HOME" "$class" "$@"

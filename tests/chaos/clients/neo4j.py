@@ -40,7 +40,7 @@ def write():
     signal.signal(signal.SIGALRM, late)
     while True:
         try:
-            signal.setitimer(signal.ITIMER_REAL, 2 * PATIENCE)
+            signal.setitimer(signal.ITIMER_REAL, 5 * PATIENCE)  # a server that has just started thinks long over its first query
             if driver is None:
                 driver = connect()
                 driver.execute_query("CREATE CONSTRAINT chaos IF NOT EXISTS FOR (n:Chaos) REQUIRE n.number IS UNIQUE", database_=DATABASE)
@@ -51,6 +51,7 @@ def write():
             signal.setitimer(signal.ITIMER_REAL, 0)
             print("error", time.time(), (str(error) or type(error).__name__).splitlines()[0], flush=True)
             driver = None
+            time.sleep(0.2)  # a driver is dear to make, on the processors that the server starts on
         number += 1
         time.sleep(0.02)
 
