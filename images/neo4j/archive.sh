@@ -13,6 +13,7 @@ server.directories.logs=/tmp/logs
 server.jvm.additional=-XX:ArchiveClassesAtExit=$NEO4J_HOME/archive/server.jsa
 EOF
 export NEO4J_CONF=/tmp/conf
+trap 'cat /tmp/log; rm -rf /tmp/conf /tmp/data /tmp/logs /tmp/log' EXIT
 NEO4J_ARCHIVE=-XX:ArchiveClassesAtExit=$NEO4J_HOME/archive/programs.jsa neo4j console --dry-run
 command=$(neo4j console --dry-run)
 eval "exec $command" > /tmp/log 2>&1 &
@@ -20,8 +21,7 @@ for _ in $(seq 300); do
   if grep -q ' Started\.$' /tmp/log; then break; fi
   sleep 1
 done
+grep -q ' Started\.$' /tmp/log
 kill $!
-wait $! || true                       # 143 is the end that was asked for
-cat /tmp/log
+wait $! || [ $? -eq 143 ]             # the end that was asked for
 ls -l "$NEO4J_HOME/archive/programs.jsa" "$NEO4J_HOME/archive/server.jsa"
-rm -r /tmp/conf /tmp/data /tmp/logs /tmp/log
