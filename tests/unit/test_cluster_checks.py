@@ -1,5 +1,6 @@
 """Checks of a cluster: how they are run and judged, what a probe pod does, how findings are shown."""
 
+import dataclasses
 import json
 import socket
 import subprocess
@@ -251,3 +252,30 @@ def test_probe_pods_meet_the_restricted_level():
         container["securityContext"]["capabilities"] == {"drop": ["ALL"]} and not container["securityContext"]["allowPrivilegeEscalation"]
     )
     assert pod["spec"]["activeDeadlineSeconds"] > site.patience
+    assert pod["spec"]["restartPolicy"] == "OnFailure"  # one failed start of a container is no finding
+
+
+@pytest.fixture
+def impatient(tmp_path):
+    """Gives a site with little patience whose kubectl is a script: it is told how often it was called before."""
+    config = {"current-context": "a", "contexts": [{"name": "a", "context": {"cluster": "a", "user": "a"}}]}
+    config |= {"clusters": [{"name": "a", "cluster": {"server": "https://127.0.0.1:1"}}], "users": [{"name": "a", "user": {"token": "t"}}]}
+    (tmp_path / "kubeconfig").write_text(json.dumps(config))
+
+    def made(script, patience):
+        kubectl = tmp_path / "kubectl"
+        kubectl.write_text(f"#!/bin/sh\nprintf x >> {tmp_path}/calls\ncalls=$(wc -c < {tmp_path}/calls)\n{script}\n")
+        kubectl.chmod(0o755)
+        nothing = {field.name: None for field in dataclasses.fields(base.Site) if field.init}
+        return base.Site(**nothing | {"kubeconfig": str(tmp_path / "kubeconfig"), "kubectl": str(kubectl), "patience": patience})
+
+    return made
+
+
+def test_kubectl_is_tried_again_while_there_is_patience(impatient):
+    assert impatient('[ "$calls" -gt 1 ] && exec cat; echo refused >&2; exit 1', 20).run_kubectl("exec", stdin="answer") == "answer"
+
+
+def test_kubectl_that_never_works_says_why(impatient):
+    with pytest.raises(RuntimeError, match="kubectl exec: refused"):
+        impatient("echo refused >&2; exit 1", 0.5).run_kubectl("exec")

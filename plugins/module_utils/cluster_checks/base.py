@@ -68,13 +68,22 @@ class Site:
         return self.api.request("GET", path, query or None)["items"]
 
     def run_kubectl(self, *arguments: str, stdin: str | None = None) -> str:
-        """Output of kubectl. Raises RuntimeError with its error text."""
+        """Output of kubectl, tried until patience is at its end: a crowded node may refuse once.
+
+        Raises RuntimeError with its error text, or when it did not end.
+        """
         command = [self.kubectl, f"--kubeconfig={self.kubeconfig}", *arguments]
-        left = max(self.deadline - time.monotonic(), 5)
-        done = subprocess.run(command, input=stdin, capture_output=True, text=True, errors="replace", timeout=left, check=False)
-        if done.returncode:
-            raise RuntimeError(f"kubectl {arguments[0]}: {done.stderr.strip() or done.stdout.strip()}")
-        return done.stdout
+        while True:
+            left = max(self.deadline - time.monotonic(), 5)
+            try:
+                done = subprocess.run(command, input=stdin, capture_output=True, text=True, errors="replace", timeout=left, check=False)
+            except subprocess.TimeoutExpired as late:
+                raise RuntimeError(f"kubectl {arguments[0]} went on after {left:.0f} s") from late
+            if not done.returncode:
+                return done.stdout
+            if time.monotonic() > self.deadline:
+                raise RuntimeError(f"kubectl {arguments[0]}: {done.stderr.strip() or done.stdout.strip()}")
+            time.sleep(POLL_SECONDS)
 
     def settle(self, look: Callable[[], list[Finding]]) -> list[Finding]:
         """Look again and again until nothing is wrong or patience is at its end; gives the last findings."""

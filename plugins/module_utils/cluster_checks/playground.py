@@ -172,7 +172,7 @@ class Playground:
             "volumeMounts": [{"name": "data", "mountPath": "/data"}] if claim else [],
         }
         spec = {
-            "restartPolicy": "Never",
+            "restartPolicy": "OnFailure",  # a crowded node may fail to start a container once
             "enableServiceLinks": False,
             "terminationGracePeriodSeconds": 0,
             "activeDeadlineSeconds": int(self.site.patience) + 60,
