@@ -158,7 +158,10 @@ class Playground:
     def _probe_pod(self, name: str, node: str) -> dict[str, Any]:
         labels = {"app": "probe", "guest": "admitted" if name == self.admitted else "stranger"}
         definition = self.pod(name, ["python3", "-c", SCRIPT, "serve", name, str(OPEN), str(GUARDED)], labels=labels)
-        definition["spec"] |= {"nodeName": node, "tolerations": [{"operator": "Exists"}]}
+        # By the scheduler, as a DaemonSet: a node without room for the moment lets the pod wait, where `nodeName` would fail it for good.
+        there = {"matchFields": [{"key": "metadata.name", "operator": "In", "values": [node]}]}
+        affinity = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [there]}}}
+        definition["spec"] |= {"affinity": affinity, "tolerations": [{"operator": "Exists"}]}
         return definition
 
     def pod(self, name: str, command: list[str], *, labels: dict[str, str] | None = None, claim: str = "") -> dict[str, Any]:
