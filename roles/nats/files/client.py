@@ -38,13 +38,25 @@ async def connect():
         raise SystemExit(f"{error} {said[-1:]}") from error
 
 
+async def next_message(reader, patience=20):
+    """The next message. A consumer that was made this moment may have nobody yet who answers for it, on a crowded server."""
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            return (await reader.fetch(1, timeout=10))[0]
+        except nats.js.errors.ServiceUnavailableError:
+            if time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(0.5)
+
+
 async def write_read():
     """An acknowledged message, as a consumer reads it from its stream."""
     link = await connect()
     stream = link.jetstream(timeout=10)
     acknowledged = await stream.publish(SUBJECT, b"verified")
     reader = await stream.pull_subscribe(SUBJECT, stream=acknowledged.stream)
-    message = (await reader.fetch(1, timeout=10))[0]
+    message = await next_message(reader)
     await message.ack()
     assert message.data == b"verified"
     info = await stream.stream_info(acknowledged.stream)
