@@ -1,6 +1,7 @@
 """Keeps users, constraints and indexes of Neo4j as declared; never drops one.
 
-Input: uri, edition, passwords (the administrator's, newest first), database, primaries, users, constraints, indexes, patience, check.
+Input: uri, edition, passwords (the administrator's, newest first), database, primaries, users, constraints, indexes, check, and in seconds
+arrival (how long a server that does not answer yet is waited for) and patience (for one that answered and is away again).
 """
 
 from __future__ import annotations
@@ -30,12 +31,12 @@ class Server:
     """The server as its administrator, with the first of the passwords that is the right one.
 
     :raises Refused: none of them is.
-    :raises DriverError: it does not serve in `patience` seconds.
+    :raises DriverError: it does not serve in `arrival` seconds.
     """
 
-    def __init__(self, uri, passwords, patience):
+    def __init__(self, uri, passwords, arrival):
         self.uri, self.password = uri, None
-        deadline = time.monotonic() + patience
+        deadline = time.monotonic() + arrival
         while self.password is None:
             try:
                 self.password = next((word for word in dict.fromkeys(passwords) if self.knows(ADMINISTRATOR, word)), None)
@@ -180,7 +181,7 @@ def insist(server, wanted):
 def main():
     wanted = json.load(sys.stdin)
     try:
-        server = Server(wanted["uri"], wanted["passwords"], wanted["patience"])
+        server = Server(wanted["uri"], wanted["passwords"], wanted["arrival"])
     except (DriverError, TransientError) as error:
         if not wanted["check"]:
             sys.exit(f"Neo4j at {wanted['uri']}: {error}")
