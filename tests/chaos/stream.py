@@ -13,7 +13,7 @@ from tests.chaos.cluster import DOMAIN, ClusterError, kubectl, objects, wait
 from tests.chaos.systems import System
 
 CLIENTS = Path(__file__).parent / "clients"
-START_SECONDS = 300
+START_SECONDS = 300  # of the pod that writes, where machines have just restarted
 RESUME_SECONDS = 360
 READ_SECONDS = 120
 FIRST_NUMBER = 10**12  # numbers start at the time in milliseconds

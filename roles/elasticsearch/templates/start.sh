@@ -16,6 +16,7 @@ for entry in $KEYSTORE; do
   names+=("${entry%%=*}") values+=("${!variable}")
 done
 printf '%s\n' "${values[@]}" | "bin/$SERVER-keystore" add --stdin --force "${names[@]}"
-jdk/bin/keytool -J-XX:TieredStopAtLevel=1 -J-XX:+UseSerialGC -importcert -noprompt -alias site -file "$AUTHORITY" -keystore "$CONFIG/trust.p12" -storepass changeit
+jdk/bin/keytool -J-XX:TieredStopAtLevel=1 -J-XX:+UseSerialGC \
+  -importcert -noprompt -alias site -file "$AUTHORITY" -keystore "$CONFIG/trust.p12" -storepass changeit
 
 exec "bin/$SERVER"
