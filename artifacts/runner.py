@@ -1,4 +1,4 @@
-"""Runs recipes, two at a time, in the order of their needs, and shows what runs and how long it will take."""
+"""Runs recipes, some at a time, in the order of their needs, and shows what runs and how long it will take."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from artifacts.kinds import kind_of
 from artifacts.kitchen import Kitchen, open_kitchen
 from artifacts.recipes import Cookbook, Recipe
 from artifacts.store import ArtifactError, Store
+
+JOBS = 3  # two keep two cores busy; the third fills the time in which one of them fetches or links
 
 
 @dataclass
@@ -46,7 +48,7 @@ class Progress:
         self.console.print(f"[red]{recipe.name}[/]: failed: {escape(error.splitlines()[0])}")
 
     def summary(self) -> str:
-        """Done of all, time spent, time left. Go builds use both cores alone, so two at a time is not twice as fast."""
+        """Done of all, time spent, time left. A Go build uses both cores alone, so more at a time are not as much faster."""
         now = time.monotonic()
         left = sum(self.left.values())
         left -= sum(min(now - since, self.left[name]) for name, since in self.running.items())

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+import yaml
+
 from lab.cluster import Lab
 from lab.podman import LABEL_CLONE, LABEL_LAB
 from lab.state import Paths
@@ -24,6 +26,8 @@ PYTHON = sys.executable
 LAB = [str(Path(PYTHON).parent / "lab")]
 ARTIFACTS = [str(Path(PYTHON).parent / "artifacts")]
 MINUTE = 60
+MODES = yaml.safe_load((PROJECT / "group_vars/all/modes.yml").read_text())["deploy_modes"]
+SMALL = min(MODES, key=lambda mode: len(MODES[mode]))
 ALONE = {"certificate_renewal"}  # scenarios that restart the API server, which others need
 
 
@@ -102,7 +106,8 @@ def lint(_run: Callable) -> Iterator[Step]:
 
 
 def unit(_run: Callable) -> Iterator[Step]:
-    yield Step("pytest", ["pytest", "-q", "tests/unit", "tests/render", "tests/integration"], 10 * MINUTE)
+    yield Step("pytest tests/unit", ["pytest", "-q", "tests/unit"], 10 * MINUTE)
+    yield Step("pytest tests/render, tests/integration", ["pytest", "-q", "tests/render", "tests/integration"], 10 * MINUTE)
 
 
 def inventories(_run: Callable) -> Iterator[Step]:
@@ -128,9 +133,9 @@ def check(_run: Callable) -> Iterator[Step]:
     yield Step("nodes are untouched", work=nodes.untouched)
 
 
-def converge(_run: Callable) -> Iterator[Step]:
-    yield Step("site.yml", playbook("site.yml"), 30 * MINUTE, environment=timed("converge"), decisive=True)
-    yield Step("no host failed", work=partial(judged, "converge", changed=True))
+def converge(name: str, options: list[str], _run: Callable) -> Iterator[Step]:
+    yield Step("site.yml", playbook("site.yml", *options), 30 * MINUTE, environment=timed(name), decisive=True)
+    yield Step("no host failed", work=partial(judged, name, changed=True))
 
 
 def again(_run: Callable) -> Iterator[Step]:
@@ -159,10 +164,10 @@ def long(_run: Callable) -> Iterator[Step]:
     yield Step("pytest tests/lab", ["pytest", "-q", "-s", "-m", "long", "tests/lab"], 90 * MINUTE)
 
 
-def molecule(with_cluster: bool, _run: Callable) -> Iterator[Step]:
-    """The scenarios that use the lab's cluster, or those that bring what they need."""
+def molecule(need: str, _run: Callable) -> Iterator[Step]:
+    """The scenarios that need this on the lab: ``nothing``, the ``cluster``, or all ``systems`` on it."""
     for name in sorted(scenarios()):
-        if on_cluster(name) == with_cluster:
+        if need_of(name) == need:
             yield Step(name, ["molecule", "test", "--scenario-name", name], 8 * MINUTE, alone=name in ALONE)
 
 
@@ -171,35 +176,54 @@ def scenarios() -> list[str]:
     return [path.parent.name for path in PROJECT.glob("molecule/*/molecule.yml")]
 
 
-def on_cluster(name: str) -> bool:
-    """Whether a scenario runs against the lab's cluster: then it shares the settings of those that do."""
-    return (PROJECT / f"molecule/{name}/molecule.yml").is_symlink()
+def need_of(name: str) -> str:
+    """What a scenario needs on the lab: it shares the settings of those that need the same."""
+    settings = PROJECT / f"molecule/{name}/molecule.yml"
+    return settings.readlink().stem if settings.is_symlink() else "nothing"
 
 
 ALL = [
-    Stage("lint", "Python, YAML and Ansible are well-formed and in one style", lint),
-    Stage("unit", "modules, plugins, lab and artifact code; every bundle of every site against the schemas", unit),
-    Stage("inventories", "every site passes syntax and inventory checks", inventories),
+    Stage("lint", "Python, YAML and Ansible are well-formed and in one style", lint, at_once=2),
+    Stage("unit", "modules, plugins, lab and artifact code; every bundle of every site against the schemas", unit, at_once=2),
+    Stage("inventories", "every site passes syntax and inventory checks", inventories, at_once=2),
     Stage("artifacts", "the store has every artifact", artifacts),
     Stage("lab", "the nodes are up", lab),
     Stage(
         "node-roles",
         "every role that needs no cluster by itself: check, converge, idempotence, verify",
-        partial(molecule, False),
+        partial(molecule, "nothing"),
         ("artifacts", "lab"),
-        at_once=2,
+        at_once=3,
     ),
     Stage("check", "a check before the run changes nothing", check, ("artifacts", "lab")),
-    Stage("converge", "from what the nodes are to the platform", converge, ("artifacts", "lab")),
-    Stage("again", "a second run changes nothing and restarts nothing", again, ("converge",)),
-    Stage("outside", "the guide's commands work, a machine of the lab is made, lost and removed without a trace", outside, ("converge",)),
+    Stage(
+        "converge",
+        f"from what the nodes are to a cluster, in the smallest mode ({SMALL})",
+        partial(converge, "converge", ["--extra-vars", f"deploy_mode={SMALL}"]),
+        ("artifacts", "lab"),
+    ),
+    # Before the other systems come, which take two thirds of a small machine: each scenario is a third as long here.
+    Stage(
+        "cluster-roles", "every role that needs a cluster by itself, the same way", partial(molecule, "cluster"), ("converge",), at_once=2
+    ),
+    Stage(
+        "grow", "from the smallest mode to all systems", partial(converge, "grow", ["--skip-tags", "verify"]), ("converge",)
+    ),  # `again` verifies
+    Stage("again", "a second run changes nothing and restarts nothing", again, ("grow",)),
+    Stage("outside", "the guide's commands work, a machine of the lab is made, lost and removed without a trace", outside, ("grow",)),
+    Stage(
+        "system-roles",
+        "every role that is a system, or needs them, by itself, the same way",
+        partial(molecule, "systems"),
+        ("grow",),
+        at_once=2,
+    ),
     Stage(
         "long",
         "leaders and machines are lost and come back, backups make the round trip, a rolled setting fails no request",
         long,
         on_demand=True,
     ),
-    Stage("cluster-roles", "every role that needs the cluster by itself, the same way", partial(molecule, True), ("converge",), at_once=2),
 ]
 
 os.environ.setdefault("ANSIBLE_CONFIG", str(PROJECT / "ansible.cfg"))

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from artifacts.kitchen import Kitchen
 
 MODULES = REPOSITORY / "artifacts" / "go"
+# Compiler and linker live for seconds: they collect garbage only when they near a limit, which saves a seventh of the time.
+COMPILER_MEMORY = {"GOGC": "off", "GOMEMLIMIT": "2GiB"}
 
 
 def fingerprint(recipe: Recipe, book: Cookbook) -> Any:
@@ -91,6 +93,7 @@ def environment(recipe: Recipe, book: Cookbook, kitchen: Kitchen) -> dict[str, s
         "GOWORK": "off",
         "GOENV": "off",
         "GOTMPDIR": str(kitchen.scratch(recipe)),
+        **COMPILER_MEMORY,
     }
     if modules := recipe.options.get("nosumdb"):
         env["GONOSUMDB"] = ",".join(modules)

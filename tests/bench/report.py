@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from artifacts import runner
 from artifacts.catalogue import Catalogue
 from artifacts.recipes import Cookbook
 from artifacts.store import Store, host_arch
@@ -110,6 +111,7 @@ def _build() -> str:
     size = sum(path.stat().st_size for path in store.root.rglob("*") if path.is_file() and not path.is_symlink())
     text = (
         f"From an empty store, with module and package registries as the only sources: {total // 60} minutes of work "
-        f"in all, two recipes at a time. The store then has {size / 2**30:.1f} GiB. A recipe is made again only when its inputs change.\n\n"
+        f"in all, {runner.JOBS} recipes at a time. The store then has {size / 2**30:.1f} GiB. "
+        "A recipe is made again only when its inputs change.\n\n"
     )
     return "## A cold build of the artifacts\n\n" + text + _table(("Recipe", "Time", "Kind"), rows)

@@ -138,3 +138,8 @@ def test_every_need_stands_before_the_stage_that_has_it():
 def test_every_role_has_a_scenario(project):
     roles = {path.parents[1].name for path in project.glob("roles/*/tasks/main.yml")}
     assert roles <= set(stages.scenarios())
+
+
+def test_scenarios_of_systems_wait_for_all_systems():
+    assert {stages.need_of(name) for name in stages.scenarios()} == {"nothing", "cluster", "systems"}
+    assert {stages.need_of(system) for system in stages.MODES["full"]} == {"systems"}
