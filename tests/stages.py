@@ -84,6 +84,13 @@ def playbook(name: str, *options: str) -> list[str]:
     return ["ansible-playbook", "-i", str(topology().inventory), name, *options]
 
 
+def run(name: str, *options: str, seconds: float = 30 * MINUTE) -> tuple[int, str]:
+    """Run a playbook on the lab to its end; gives its exit code and all that it said."""
+    silent = {"stdin": subprocess.DEVNULL, "capture_output": True, "text": True}
+    done = subprocess.run(playbook(name, *options), cwd=PROJECT, timeout=seconds, check=False, **silent)
+    return done.returncode, done.stdout + done.stderr
+
+
 def timed(name: str) -> dict[str, str]:
     """Environment that makes a run leave its results in a file."""
     return {"SITE_PROGRESS_TIMING_FILE": str(CACHE / f"timing-{name}.json")}

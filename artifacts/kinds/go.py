@@ -1,14 +1,18 @@
 """Go programs, built from ``artifacts/go/<recipe>/go.mod``: its ``tool`` lines say what, its go.sum pins the source.
 
+They are one workspace: a library has one version in it, the newest that any program asks for, and is compiled once.
+
 Options of a recipe: ``module`` (whose version must be the catalogue's; ``module_version`` where Go calls it otherwise,
-``staged`` for the version of the modules that it replaces by folders of its own repository), ``tags``, ``ldflags``, ``cgo``, ``rename``
-(Go's name of a binary → ours), ``sources`` (our name → path inside the module, copied beside the binaries),
-``files`` (catalogue name → one binary, or archive member → binary or source), ``tools`` (binaries that this machine
-runs), ``nosumdb`` (modules that the checksum database does not know; go.sum pins them all the same).
+``staged`` for the version of the modules that it replaces by folders of its own repository), ``alone`` (outside of the workspace, with
+libraries of its own), ``tags``, ``ldflags``, ``cgo``, ``rename`` (Go's name of a binary → ours), ``sources`` (our name → path inside the
+module, copied beside the binaries), ``files`` (catalogue name → one binary, or archive member → binary or source), ``tools`` (binaries
+that this machine runs), ``nosumdb`` (modules that the checksum database does not know; go.sum pins them all the same).
 """
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,14 +26,30 @@ if TYPE_CHECKING:
     from artifacts.kitchen import Kitchen
 
 MODULES = REPOSITORY / "artifacts" / "go"
+_REQUIREMENT = re.compile(r"^(?:require )?\s*(\S+) (v\d\S*)", re.MULTILINE)
 # Compiler and linker live for seconds: they collect garbage only when they near a limit, which saves a seventh of the time.
 COMPILER_MEMORY = {"GOGC": "off", "GOMEMLIMIT": "2GiB"}
 
 
 def fingerprint(recipe: Recipe, book: Cookbook) -> Any:
-    """The module files, the toolchain, and the upstream paths that the results land at."""
+    """The module files, the versions of its libraries, the toolchain, and the upstream paths that the results land at."""
     paths = {name: book.catalogue.file(name, book.arch).path for name in recipe.options.get("files", {})}
-    return {"module": tree_fingerprint(MODULES / recipe.name), "toolchain": book.toolchain, "paths": paths}
+    module = tree_fingerprint(MODULES / recipe.name)
+    return {"module": module, "libraries": _libraries(recipe, book), "toolchain": book.toolchain, "paths": paths}
+
+
+def _libraries(recipe: Recipe, book: Cookbook) -> list[str]:
+    """Of each library that the module needs, the versions that the workspace asks for: Go takes the newest."""
+    if recipe.options.get("alone"):
+        return []
+    asked = {name: _REQUIREMENT.findall((MODULES / name / "go.mod").read_text()) for name in workspace(book)}
+    own = {library for library, _ in asked[recipe.name]}
+    return sorted({f"{library} {version}" for wanted in asked.values() for library, version in wanted if library in own})
+
+
+def workspace(book: Cookbook) -> list[str]:
+    """Names of the recipes that share their libraries."""
+    return [recipe.name for recipe in book.recipes.values() if recipe.kind == "go" and not recipe.options.get("alone")]
 
 
 def present(recipe: Recipe, book: Cookbook, store: Store) -> bool:
@@ -54,7 +74,7 @@ def make(recipe: Recipe, book: Cookbook, kitchen: Kitchen) -> None:
     command = ["go", "build", "-o", f"{out}/", "-ldflags", ldflags, "-gcflags=all=-dwarf=false"]
     if tags := options.get("tags"):
         command += ["-tags", ",".join(tags)]
-    process.run([*command, "tool"], log=log, env=env, cwd=module)
+    process.run([*command, *programs(module, env)], log=log, env=env, cwd=module)
 
     for go_name, name in options.get("rename", {}).items():
         (out / go_name).rename(out / name)
@@ -74,6 +94,16 @@ def make(recipe: Recipe, book: Cookbook, kitchen: Kitchen) -> None:
     kitchen.keep_output(recipe, out)
 
 
+def programs(module: Path, env: Mapping[str, str]) -> list[str]:
+    """The packages that a module's ``tool`` lines name. (Go's own word for them, ``tool``, means those of the whole workspace.)"""
+    return [tool["Path"] for tool in module_file(module / "go.mod", env)["Tool"]]
+
+
+def module_file(path: Path, env: Mapping[str, str]) -> dict[str, Any]:
+    """What a go.mod says, as ``go mod edit -json`` gives it."""
+    return json.loads(process.output(["go", "mod", "edit", "-json", path], env=env))
+
+
 def placeholders(recipe: Recipe, book: Cookbook) -> dict[str, str]:
     """What the ``{…}`` in a recipe's options stand for."""
     version = book.catalogue.version(recipe.name)
@@ -90,14 +120,17 @@ def environment(recipe: Recipe, book: Cookbook, kitchen: Kitchen) -> dict[str, s
         "GOOS": "linux",
         "GOTOOLCHAIN": book.toolchain,
         "GOFLAGS": "-mod=readonly -trimpath -buildvcs=false -modcacherw",
-        "GOWORK": "off",
+        "GOWORK": "off" if recipe.options.get("alone") else str(MODULES / "go.work"),
         "GOENV": "off",
         "GOTMPDIR": str(kitchen.scratch(recipe)),
         **COMPILER_MEMORY,
     }
-    if modules := recipe.options.get("nosumdb"):
-        env["GONOSUMDB"] = ",".join(modules)
-    return env
+    return env | unlisted(book)
+
+
+def unlisted(book: Cookbook) -> dict[str, str]:
+    """Go's setting of the workspace's modules that the checksum database does not know."""
+    return {"GONOSUMDB": ",".join(module for recipe in book.recipes.values() for module in recipe.options.get("nosumdb", ()))}
 
 
 def module_version(recipe: Recipe, book: Cookbook) -> str:
@@ -113,13 +146,12 @@ def bump(recipe: Recipe, book: Cookbook, store: Store) -> list[str]:
 
 
 def _check_version(recipe: Recipe, book: Cookbook, env: Mapping[str, str]) -> None:
-    """The catalogue and the committed go.mod must name the same version."""
+    """The catalogue and the module files must name the same version."""
     module, expected = recipe.options["module"], module_version(recipe, book)
     found = process.output(["go", "-C", MODULES / recipe.name, "list", "-m", "-f", "{{.Version}}", module], env=env)
     if found != expected:
         raise ArtifactError(
-            f"{recipe.name}: the catalogue wants {module} {expected}, artifacts/go/{recipe.name}/go.mod has {found}; "
-            f"run: artifacts bump {recipe.name}"
+            f"{recipe.name}: the catalogue wants {module} {expected}, artifacts/go has {found}; run: artifacts bump {recipe.name}"
         )
 
 

@@ -16,17 +16,8 @@ from tests.chaos.systems import SYSTEMS
 
 pytestmark = pytest.mark.long
 
-SECONDS = 1800
 BUCKET = "local/voicehelper-backup/postgresql"
 LEADER = "app.kubernetes.io/name=postgres,app.kubernetes.io/component=master"
-
-
-def run(name: str, *options: str) -> tuple[int, str]:
-    """Exit code and output of a playbook on the lab."""
-    command = stages.playbook(name, *options)
-    silent = {"stdin": subprocess.DEVNULL, "capture_output": True, "text": True}
-    done = subprocess.run(command, cwd=stages.PROJECT, timeout=SECONDS, check=False, **silent)
-    return done.returncode, done.stdout + done.stderr
 
 
 def report(name: str) -> list[dict]:
@@ -58,7 +49,7 @@ def backed_up() -> Iterator[list[dict]]:
     for stream in streams:
         stream.start()
         stream.stop()
-    code, output = run("playbooks/backup.yml")
+    code, output = stages.run("playbooks/backup.yml")
     assert code == 0, output
     yield report("backup")
     for stream in streams:
@@ -68,7 +59,7 @@ def backed_up() -> Iterator[list[dict]]:
 
 def test_every_system_is_restored_as_it_was_backed_up(backed_up):
     assert {finding["check"] for finding in backed_up} == jobs()
-    code, output = run("playbooks/restore.yml")
+    code, output = stages.run("playbooks/restore.yml")
     assert code == 0, output
     held = {finding["check"] for finding in report("restore") if " in it, " in finding["detail"] and not finding["detail"].startswith("0 ")}
     assert held == jobs()
@@ -83,7 +74,7 @@ def test_a_difference_is_found_and_named(backed_up):
     changed["contents"]["tables of voicehelper"]["count"] += 1
     mc("pipe", newest, text=json.dumps(changed))
     try:
-        code, output = run("playbooks/restore.yml", "--tags=postgresql")
+        code, output = stages.run("playbooks/restore.yml", "--tags=postgresql")
         assert code != 0, output
     finally:
         mc("pipe", newest, text=recorded)
@@ -110,7 +101,7 @@ def moment(backed_up):
 
 def test_what_was_there_at_a_moment_is_had_back(moment):
     options = ["--tags=postgresql", "--extra-vars", json.dumps({"postgresql_restore_moment": moment})]
-    code, output = run("playbooks/restore.yml", *options)
+    code, output = stages.run("playbooks/restore.yml", *options)
     assert code == 0, output
     credentials = stages.topology().inventory / "credentials"
     inside = [credentials / "bin/kubectl", f"--kubeconfig={credentials / 'kubeconfig'}", f"--namespace={NAMESPACE}", "exec", "--stdin"]

@@ -22,20 +22,6 @@ def lab(*words: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def run(name: str, *options: str) -> tuple[int, str]:
-    """Exit code and output of a playbook on the lab."""
-    done = subprocess.run(
-        stages.playbook(name, *options),
-        cwd=stages.PROJECT,
-        capture_output=True,
-        text=True,
-        timeout=600,
-        stdin=subprocess.DEVNULL,
-        check=False,
-    )
-    return done.returncode, done.stdout + done.stderr
-
-
 def started(since: str) -> bool:
     """Whether every pod that is meant to stay is ready, by containers from after a moment: the API still tells the past of a lost node."""
     pods = [pod["status"] for pod in objects("pods", "--all-namespaces") if pod["status"]["phase"] not in ("Succeeded", "Failed")]
@@ -46,7 +32,7 @@ def started(since: str) -> bool:
 
 def verified() -> None:
     """The platform is well, as verification sees it."""
-    code, output = run("playbooks/verify.yml", "--extra-vars=verify_patience=300")
+    code, output = stages.run("playbooks/verify.yml", "--extra-vars=verify_patience=300")
     assert code == 0, output
 
 
@@ -60,7 +46,7 @@ def dead_worker() -> Iterator[str]:
 
 
 def test_a_run_goes_on_with_the_other_machines_and_names_the_lost_one(dead_worker):
-    code, output = run("playbooks/provision.yml", "--extra-vars=ansible_timeout=5")
+    code, output = stages.run("playbooks/provision.yml", "--extra-vars=ansible_timeout=5")
     assert code == 4, output
     assert f"UNREACHABLE, left out of this run: {dead_worker}." in output
     recap = {line.split()[0]: line for line in output.split("PLAY RECAP")[1].splitlines() if " ok=" in line}
@@ -76,7 +62,7 @@ def test_all_machines_restart_and_the_platform_is_back():
 
 
 def test_a_restart_changed_nothing_that_a_run_would_mend():
-    code, output = run("site.yml", "--check", "--skip-tags=verify")
+    code, output = stages.run("site.yml", "--check", "--skip-tags=verify")
     assert code == 0, output
     recap = [line for line in output.split("PLAY RECAP")[1].splitlines() if " ok=" in line]
     assert recap and all("changed=0" in line for line in recap), "\n".join(recap)

@@ -19,8 +19,7 @@ from artifacts.store import ArtifactError, Store
 @pytest.fixture
 def kitchen_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Copies of the inputs of builds, to change at will."""
-    for name in ("etcd", "coredns", "cni", "cilium"):
-        shutil.copytree(go.MODULES / name, tmp_path / "go" / name)
+    shutil.copytree(go.MODULES, tmp_path / "go")
     for name in ("etcd", "coredns"):
         shutil.copytree(image.IMAGES / name, tmp_path / "images" / name)
     monkeypatch.setattr(go, "MODULES", tmp_path / "go")
@@ -104,6 +103,21 @@ def test_key_follows_every_input_of_it_and_its_needs(kitchen_copy: Path, changed
         stream.write("\n# changed\n")
     assert book().key("image/etcd") != before
     assert book().key("image/coredns") == other
+
+
+def test_key_of_a_program_follows_the_libraries_that_others_raise(kitchen_copy: Path) -> None:
+    """Of a library that two programs need both get the newer version; what one of them alone needs is nothing to the other."""
+    before, other = book().key("etcd"), book().key("cni")
+    with (kitchen_copy / "go/coredns/go.mod").open("a") as stream:
+        stream.write("\nrequire google.golang.org/grpc v1.999.0 // indirect\nrequire example.com/of/its/own v1.0.0\n")
+    assert book().key("etcd") != before
+    assert book().key("cni") == other
+
+
+def test_the_workspace_is_that_of_the_recipes() -> None:
+    words = (go.MODULES / "go.work").read_text().split()
+    assert {word.removeprefix("./") for word in words if word.startswith("./")} == set(go.workspace(book()))
+    assert f"go{words[words.index('go') + 1]}" == book().toolchain
 
 
 def test_key_follows_version_architecture_and_toolchain(kitchen_copy: Path) -> None:
