@@ -3,6 +3,9 @@
 .PHONY: help venv lab test bench chaos docs down
 
 export TOPOLOGY ?= lab
+# Python keeps what it compiled, away from the sources: Ansible, which is started hundreds of times, then starts in half the time.
+export PYTHONDONTWRITEBYTECODE =
+export PYTHONPYCACHEPREFIX = $(CURDIR)/.cache/python
 BIN := .venv/bin
 READY := .venv/.ready
 SETTINGS = $(if $(MODE),-e deploy_mode=$(MODE))
