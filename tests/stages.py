@@ -84,7 +84,7 @@ def playbook(name: str, *options: str) -> list[str]:
     return ["ansible-playbook", "-i", str(topology().inventory), name, *options]
 
 
-def run(name: str, *options: str, seconds: float = 30 * MINUTE) -> tuple[int, str]:
+def run(name: str, *options: str, seconds: float = 10 * MINUTE) -> tuple[int, str]:
     """Run a playbook on the lab to its end; gives its exit code and all that it said."""
     silent = {"stdin": subprocess.DEVNULL, "capture_output": True, "text": True}
     done = subprocess.run(playbook(name, *options), cwd=PROJECT, timeout=seconds, check=False, **silent)
@@ -209,13 +209,12 @@ ALL = [
         partial(converge, "converge", ["--extra-vars", f"deploy_mode={SMALL}"]),
         ("artifacts", "lab"),
     ),
-    # Before the other systems come, which take two thirds of a small machine: each scenario is a third as long here.
+    # Before the other systems come, which take more than half of a small machine.
     Stage(
         "cluster-roles", "every role that needs a cluster by itself, the same way", partial(molecule, "cluster"), ("converge",), at_once=2
     ),
-    Stage(
-        "grow", "from the smallest mode to all systems", partial(converge, "grow", ["--skip-tags", "verify"]), ("converge",)
-    ),  # `again` verifies
+    # Without verification, with which `again` ends at once after it.
+    Stage("grow", "from the smallest mode to all systems", partial(converge, "grow", ["--skip-tags", "verify"]), ("converge",)),
     Stage("again", "a second run changes nothing and restarts nothing", again, ("grow",)),
     Stage("outside", "the guide's commands work, a machine of the lab is made, lost and removed without a trace", outside, ("grow",)),
     Stage(

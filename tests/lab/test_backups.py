@@ -16,6 +16,7 @@ from tests.chaos.systems import SYSTEMS
 
 pytestmark = pytest.mark.long
 
+SECONDS = 1800
 BUCKET = "local/voicehelper-backup/postgresql"
 LEADER = "app.kubernetes.io/name=postgres,app.kubernetes.io/component=master"
 
@@ -49,7 +50,7 @@ def backed_up() -> Iterator[list[dict]]:
     for stream in streams:
         stream.start()
         stream.stop()
-    code, output = stages.run("playbooks/backup.yml")
+    code, output = stages.run("playbooks/backup.yml", seconds=SECONDS)
     assert code == 0, output
     yield report("backup")
     for stream in streams:
@@ -59,7 +60,7 @@ def backed_up() -> Iterator[list[dict]]:
 
 def test_every_system_is_restored_as_it_was_backed_up(backed_up):
     assert {finding["check"] for finding in backed_up} == jobs()
-    code, output = stages.run("playbooks/restore.yml")
+    code, output = stages.run("playbooks/restore.yml", seconds=SECONDS)
     assert code == 0, output
     held = {finding["check"] for finding in report("restore") if " in it, " in finding["detail"] and not finding["detail"].startswith("0 ")}
     assert held == jobs()
@@ -74,7 +75,7 @@ def test_a_difference_is_found_and_named(backed_up):
     changed["contents"]["tables of voicehelper"]["count"] += 1
     mc("pipe", newest, text=json.dumps(changed))
     try:
-        code, output = stages.run("playbooks/restore.yml", "--tags=postgresql")
+        code, output = stages.run("playbooks/restore.yml", "--tags=postgresql", seconds=SECONDS)
         assert code != 0, output
     finally:
         mc("pipe", newest, text=recorded)
@@ -101,7 +102,7 @@ def moment(backed_up):
 
 def test_what_was_there_at_a_moment_is_had_back(moment):
     options = ["--tags=postgresql", "--extra-vars", json.dumps({"postgresql_restore_moment": moment})]
-    code, output = stages.run("playbooks/restore.yml", *options)
+    code, output = stages.run("playbooks/restore.yml", *options, seconds=SECONDS)
     assert code == 0, output
     credentials = stages.topology().inventory / "credentials"
     inside = [credentials / "bin/kubectl", f"--kubeconfig={credentials / 'kubeconfig'}", f"--namespace={NAMESPACE}", "exec", "--stdin"]
