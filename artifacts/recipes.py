@@ -24,7 +24,7 @@ class Recipe:
     """One thing to make.
 
     ``name`` is ``<component>`` for a build and ``image/<catalogue name>`` for an image; ``kind`` names the module
-    in ``artifacts.kinds`` that makes it; ``seconds`` is what it took on two cores from a cold start.
+    in ``artifacts.kinds`` that makes it; ``seconds`` is what it took on two cores beside two others.
     """
 
     name: str

@@ -29,6 +29,7 @@ class Progress:
     console: Console
     total: int
     left: dict[str, int]  # estimated seconds of each recipe that is not done
+    jobs: int  # recipes at a time
     started: float = field(default_factory=time.monotonic)
     running: dict[str, float] = field(default_factory=dict)
 
@@ -48,12 +49,12 @@ class Progress:
         self.console.print(f"[red]{recipe.name}[/]: failed: {escape(error.splitlines()[0])}")
 
     def summary(self) -> str:
-        """Done of all, time spent, time left. A Go build uses both cores alone, so more at a time are not as much faster."""
+        """Done of all, time spent, time left."""
         now = time.monotonic()
         left = sum(self.left.values())
         left -= sum(min(now - since, self.left[name]) for name, since in self.running.items())
         done = self.total - len(self.left)
-        return f"{done} of {self.total} · {_clock(now - self.started)} · about {_clock(left)} left"
+        return f"{done} of {self.total} · {_clock(now - self.started)} · about {_clock(left / self.jobs)} left"
 
     def __rich__(self) -> Table:
         table = Table.grid(padding=(0, 2))
@@ -72,7 +73,7 @@ def build(book: Cookbook, store: Store, recipes: list[Recipe], *, jobs: int, con
     if not todo:
         return []
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a plain kill cleans up as Ctrl-C does
-    progress = Progress(console, len(todo), {recipe.name: recipe.seconds for recipe in todo})
+    progress = Progress(console, len(todo), {recipe.name: recipe.seconds for recipe in todo}, jobs)
     live = Live(progress, console=console, refresh_per_second=2, transient=True)
     with (
         open_kitchen(store, book.arch, {recipe.kind for recipe in todo}) as kitchen,

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from lab import ssh, topology
+from lab import ssh, topology, workload
 from lab.cluster import Lab
 from lab.progress import console
 from lab.state import REPOSITORY, LabError, Paths
@@ -77,11 +77,15 @@ def reset(
 
 
 @commands.command()
-def reboot(nodes: NodesArgument = None, name: TopologyOption = topology.OWN) -> None:
-    """Restart nodes in good order and wait for them."""
+def reboot(
+    nodes: NodesArgument = None,
+    name: TopologyOption = topology.OWN,
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Return when SSH answers, though pods are not ready yet.")] = False,
+) -> None:
+    """Restart nodes in good order and wait until all pods on them are ready again."""
     lab = _open(name)
     with lab.paths.locked():
-        lab.reboot(_nodes(lab, nodes))
+        lab.reboot(_nodes(lab, nodes), wait=not no_wait)
 
 
 @commands.command()
@@ -108,10 +112,7 @@ def ssh_(context: typer.Context, node: str, name: TopologyOption = topology.OWN)
 @commands.command(context_settings=PASS_ON)
 def kubectl(context: typer.Context, name: TopologyOption = topology.OWN) -> None:
     """Run kubectl against the lab's cluster."""
-    credentials = _open(name).topology.inventory / "credentials"
-    if not (credentials / "kubeconfig").exists():
-        raise LabError(f"no cluster yet: {credentials}/kubeconfig is made by `lab run site.yml`")
-    _become([str(credentials / "bin/kubectl"), f"--kubeconfig={credentials / 'kubeconfig'}", *context.args])
+    _become([*workload.kubectl(_open(name).topology.inventory), *context.args])
 
 
 @commands.command()

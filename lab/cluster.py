@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from artifacts.store import Store
-from lab import disks, host, image, machine, ssh
+from lab import disks, host, image, machine, ssh, workload
 from lab.podman import LABEL_CLONE, LABEL_SPEC, Podman
 from lab.progress import console, each, step
 from lab.state import REPOSITORY, LabError, Paths
@@ -74,13 +74,16 @@ class Lab:
         if len(nodes) == len(self.topology.nodes):
             self._forget_cluster()
 
-    def reboot(self, nodes: list[Node]) -> None:
-        """Restart nodes in good order and wait until SSH answers again."""
+    def reboot(self, nodes: list[Node], *, wait: bool) -> None:
+        """Restart nodes in good order until SSH answers again and, with ``wait``, all that the cluster runs on them is ready."""
         self.refuse_others()
+        since = workload.now()
         for node in nodes:
             machine.attach(self.paths, node)
         each("Rebooting", nodes, lambda node: self.podman("restart", f"--time={STOP_SECONDS}", self.container(node.name)))
         each("SSH answers", nodes, self.wait_for_ssh)
+        if wait and workload.kubeconfig(self.topology.inventory).exists():
+            each("Pods are ready", nodes, lambda node: workload.wait(self.topology.inventory, node.name, since))
 
     def kill(self, node: Node) -> None:
         """End a node as a power cut would: nothing inside it gets to know."""
@@ -207,7 +210,7 @@ class Lab:
 
     def _forget_cluster(self) -> None:
         """The cluster is gone: so is the kubeconfig that leads to it. The site's secrets stay."""
-        (self.topology.inventory / "credentials/kubeconfig").unlink(missing_ok=True)
+        workload.kubeconfig(self.topology.inventory).unlink(missing_ok=True)
 
 
 def _hash(command: list[str]) -> str:

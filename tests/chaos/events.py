@@ -93,7 +93,7 @@ def restart(hit: Hit) -> None:
 
 def reboot(hit: Hit) -> None:
     """The node restarts in good order."""
-    _lab("reboot", hit.node)
+    _lab("reboot", hit.node, "--no-wait")
     wait(nodes_ready, BOOT_SECONDS, f"{hit.node}: ready")
 
 

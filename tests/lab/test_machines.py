@@ -4,36 +4,20 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 import pytest
 
 from tests import stages
-from tests.chaos.cluster import objects, wait
 
 pytestmark = pytest.mark.long
 
-STARTED_SECONDS = 900  # thirty servers start at once and share the machine's cores
+COMMAND_SECONDS = 1200  # a restart of all: thirty servers start at once and share the machine's cores
 
 
 def lab(*words: str) -> None:
     """Run a lab command. Raises AssertionError with what it said."""
-    done = subprocess.run([*stages.LAB, *words], cwd=stages.PROJECT, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run([*stages.LAB, *words], cwd=stages.PROJECT, capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-
-
-def started(since: str) -> bool:
-    """Whether every pod that is meant to stay is ready, by containers from after a moment: the API still tells the past of a lost node."""
-    pods = [pod["status"] for pod in objects("pods", "--all-namespaces") if pod["status"]["phase"] not in ("Succeeded", "Failed")]
-    ready = all(any(c["type"] == "Ready" and c["status"] == "True" for c in pod.get("conditions", [])) for pod in pods)
-    running = [status["state"].get("running", {}) for pod in pods for status in pod.get("containerStatuses", [])]
-    return ready and all(state.get("startedAt", "") > since for state in running)
-
-
-def verified() -> None:
-    """The platform is well, as verification sees it."""
-    code, output = stages.run("playbooks/verify.yml", "--extra-vars=verify_patience=300")
-    assert code == 0, output
 
 
 @pytest.fixture
@@ -55,10 +39,9 @@ def test_a_run_goes_on_with_the_other_machines_and_names_the_lost_one(dead_worke
 
 
 def test_all_machines_restart_and_the_platform_is_back():
-    since = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     lab("reboot")
-    wait(lambda: started(since), STARTED_SECONDS, "all pods are ready", pause=5)
-    verified()
+    code, output = stages.run("playbooks/verify.yml")
+    assert code == 0, output
 
 
 def test_a_restart_changed_nothing_that_a_run_would_mend():
