@@ -33,6 +33,7 @@ def test_settings_in_force(configz, node):
     assert settings["authorization"]["mode"] == "Webhook"
     assert settings.get("readOnlyPort", 0) == 0
     assert settings["shutdownGracePeriod"] != "0s"
+    assert settings["crashLoopBackOff"]["maxContainerRestartPeriod"] == "1m0s"
     assert {"memory.available", "nodefs.available", "imagefs.available"} <= set(settings["evictionHard"])
 
 
