@@ -53,8 +53,9 @@ class Progress:
         now = time.monotonic()
         left = sum(self.left.values())
         left -= sum(min(now - since, self.left[name]) for name, since in self.running.items())
+        left /= max(1, min(self.jobs, len(self.left)))
         done = self.total - len(self.left)
-        return f"{done} of {self.total} · {_clock(now - self.started)} · about {_clock(left / self.jobs)} left"
+        return f"{done} of {self.total} · {_clock(now - self.started)} · about {_clock(left)} left"
 
     def __rich__(self) -> Table:
         table = Table.grid(padding=(0, 2))

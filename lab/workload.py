@@ -35,25 +35,28 @@ def now() -> str:
 
 
 def missing(pods: list[dict[str, Any]], since: str) -> list[str]:
-    """Names of the pods, of those meant to stay, that are not ready in containers started after ``since``.
+    """The pods, of those meant to stay, that are not ready in containers started after ``since``, as namespace/name.
 
     After a restart the API shows a node's past until its kubelet reports again, so a start before it does not count.
     """
-    return [pod["metadata"]["name"] for pod in pods if pod["status"]["phase"] not in ("Succeeded", "Failed") and not _back(pod, since)]
+    staying = [pod for pod in pods if pod["status"]["phase"] not in ("Succeeded", "Failed")]
+    return ["{namespace}/{name}".format_map(pod["metadata"]) for pod in staying if not _back(pod, since)]
 
 
 def wait(inventory: Path, node: str, since: str) -> None:
-    """Return once every pod of a node is ready again. Raises LabError with those that are not after BACK_SECONDS."""
+    """Return once every pod of a node is ready again. Raises LabError with what was still missing after BACK_SECONDS."""
     ask = [*kubectl(inventory), "get", "pods", "--all-namespaces", f"--field-selector=spec.nodeName={node}", "--output=json"]
     deadline = time.monotonic() + BACK_SECONDS
-    left = ["the API does not answer"]
+    left: list[str] = []
     while time.monotonic() < deadline:
         try:
             answer = subprocess.run(ask, capture_output=True, text=True, timeout=_ASK_SECONDS, check=True).stdout
             if not (left := missing(json.loads(answer)["items"], since)):
                 return
-        except subprocess.SubprocessError:  # the API itself is starting
-            pass
+        except subprocess.TimeoutExpired:  # the API itself is starting
+            left = [f"kubectl got no answer within {_ASK_SECONDS} s"]
+        except subprocess.CalledProcessError as error:
+            left = [error.stderr.strip()]
         time.sleep(_PAUSE_SECONDS)
     raise LabError(f"{node}: not ready {BACK_SECONDS // 60} minutes after the restart: {', '.join(left)}")
 
@@ -62,4 +65,4 @@ def _back(pod: dict[str, Any], since: str) -> bool:
     status = pod["status"]
     starts = [container["state"].get("running", {}).get("startedAt", "") for container in status.get("containerStatuses", [])]
     ready = any(condition["type"] == "Ready" and condition["status"] == "True" for condition in status.get("conditions", []))
-    return ready and all(start >= since for start in starts)
+    return ready and all(start > since for start in starts)

@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 
+from lab.state import LabError
 from tests.bench.__main__ import machine, note
 from tests.chaos import report
 from tests.chaos.cluster import PROJECT, ClusterError
@@ -40,7 +41,7 @@ def main() -> int:
                     results["systems"].setdefault(system.name, {})[event.name] = record
                     broken += [f"{system.name} {event.name}: {record['failed']}"] if "failed" in record else []
                     _keep(results)
-        except ClusterError as error:
+        except (ClusterError, LabError) as error:
             print(f"chaos: {error}", file=sys.stderr)
             return 1
         note(f"{(time.monotonic() - began) / 60:.0f} minutes")

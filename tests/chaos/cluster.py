@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import yaml
 
-from lab import ssh
+from lab import ssh, workload
 from lab.cluster import Lab
 from lab.state import Paths
 from lab.topology import OWN, load
@@ -54,8 +54,7 @@ def lab() -> Lab:
 
 def kubectl(*arguments: str, text: str | None = None, seconds: float = 60) -> str:
     """Run kubectl in the storage namespace; its output. Raises ClusterError with what it said; an API that is away may come back."""
-    credentials = lab().topology.inventory / "credentials"
-    command = [str(credentials / "bin/kubectl"), f"--kubeconfig={credentials / 'kubeconfig'}", f"--namespace={NAMESPACE}", *arguments]
+    command = [*workload.kubectl(lab().topology.inventory), f"--namespace={NAMESPACE}", *arguments]
     deadline = time.monotonic() + AWAY_SECONDS
     while True:
         try:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from lab import workload
 from tests import stages
 from tests.chaos.cluster import NAMESPACE, ClusterError, kubectl, objects
 from tests.chaos.stream import Stream
@@ -104,8 +105,7 @@ def test_what_was_there_at_a_moment_is_had_back(moment):
     options = ["--tags=postgresql", "--extra-vars", json.dumps({"postgresql_restore_moment": moment})]
     code, output = stages.run("playbooks/restore.yml", *options, seconds=SECONDS)
     assert code == 0, output
-    credentials = stages.topology().inventory / "credentials"
-    inside = [credentials / "bin/kubectl", f"--kubeconfig={credentials / 'kubeconfig'}", f"--namespace={NAMESPACE}", "exec", "--stdin"]
+    inside = [*workload.kubectl(stages.topology().inventory), f"--namespace={NAMESPACE}", "exec", "--stdin"]
     dump = f"{BUCKET}/moments/{moment.replace(' ', 'T')}/voicehelper.dump"
     fetched = subprocess.run([*inside, "minio-0", "--", "mc", "cat", dump], capture_output=True, timeout=60, check=True).stdout
     words = ["postgres-master-0", "--", "pg_restore", "--data-only", "--table=moments", "--file=-"]

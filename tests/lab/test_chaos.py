@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from lab.state import LabError
 from tests.chaos.cluster import ClusterError
 from tests.chaos.events import EVENTS
 from tests.chaos.rounds import Pace, measure
@@ -18,7 +19,7 @@ def deployed():
     """The systems of the lab's mode."""
     try:
         return [system for system in SYSTEMS if system.replicas]
-    except (ClusterError, FileNotFoundError):  # no cluster: the tests say so, not their collection
+    except (ClusterError, LabError):  # no cluster: the tests say so, not their collection
         return SYSTEMS
 
 

@@ -15,7 +15,10 @@ BEFORE, RESTART, AFTER = "2026-01-01T10:00:00Z", "2026-01-01T10:00:01Z", "2026-0
 def pod(name, *, ready="True", phase="Running", starts=(AFTER,)):
     containers = [{"state": {"running": {"startedAt": start}} if start else {"waiting": {}}} for start in starts]
     conditions = [{"type": "Ready", "status": ready}]
-    return {"metadata": {"name": name}, "status": {"phase": phase, "conditions": conditions, "containerStatuses": containers}}
+    return {
+        "metadata": {"namespace": "space", "name": name},
+        "status": {"phase": phase, "conditions": conditions, "containerStatuses": containers},
+    }
 
 
 @pytest.mark.parametrize(
@@ -24,12 +27,13 @@ def pod(name, *, ready="True", phase="Running", starts=(AFTER,)):
         pod("p", ready="False"),
         pod("p", starts=(BEFORE,)),  # what the API tells before the node's kubelet reports again
         pod("p", starts=(AFTER, BEFORE)),
+        pod("p", starts=(RESTART,)),
         pod("p", starts=(None,)),
-        {"metadata": {"name": "p"}, "status": {"phase": "Pending"}},
+        {"metadata": {"namespace": "space", "name": "p"}, "status": {"phase": "Pending"}},
     ],
 )
 def test_a_pod_is_missing(candidate):
-    assert workload.missing([pod("back"), candidate], RESTART) == ["p"]
+    assert workload.missing([pod("back"), candidate], RESTART) == ["space/p"]
 
 
 def test_pods_that_are_back_or_ended_are_not_missing():
@@ -56,12 +60,12 @@ def test_waiting_ends_when_all_pods_are_back(site):
 
 def test_waiting_names_the_node_and_what_is_missing(site):
     (site / "answer").write_text(json.dumps({"items": [pod("back"), pod("lame", ready="False")]}))
-    with pytest.raises(LabError, match=r"node-1: .* lame$"):
+    with pytest.raises(LabError, match=r"node-1: .* space/lame$"):
         workload.wait(site, "node-1", RESTART)
 
 
-def test_waiting_says_that_the_api_is_away(site):
-    with pytest.raises(LabError, match="API does not answer"):
+def test_waiting_says_what_kubectl_said(site):
+    with pytest.raises(LabError, match=r"answer: No such file"):
         workload.wait(site, "node-1", RESTART)
 
 

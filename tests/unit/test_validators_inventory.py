@@ -2,52 +2,10 @@
 
 from __future__ import annotations
 
-import copy
-
 import pytest
 from ansible.module_utils.validators.inventory import Site, validate
 
-KUBERNETES = {"component": "kubernetes", "path": "dl.k8s.io/{version}", "sha256": {"1.36.4": {"amd64": "0" * 64}}}
-VARIABLES = {
-    "platform_size": "minimal",
-    "sizing_classes": {"lab": {}, "minimal": {}},
-    "deploy_mode": "full",
-    "deploy_modes": {"full": ["minio", "redis"], "small": ["redis"]},
-    "deploy_components": ["minio", "redis"],
-    "platform_node_cidr": "10.0.0.0/24",
-    "platform_pod_cidr": "10.244.0.0/16",
-    "platform_service_cidr": "10.96.0.0/16",
-    "platform_api_vip": "10.0.0.10",
-    "platform_load_balancer_pool": {"start": "10.0.0.200", "stop": "10.0.0.239"},
-    "artifacts_source": "upstream",
-    "artifacts_versions": {"kubernetes": "1.36.4"},
-    "artifacts_files": {"kubeadm": KUBERNETES},
-}
-
-
-def site(hosts=("cp-1", "cp-2", "cp-3", "worker-1"), removed=None, secrets_error="", **changes):
-    """A good site with three control planes and a worker, changed by the keywords."""
-    variables = copy.deepcopy(VARIABLES) | changes
-    nodes = {host: {"ansible_host": f"10.0.0.{number}"} for number, host in enumerate(hosts, start=11)}
-    groups = {
-        "nodes": list(nodes),
-        "control_plane": [host for host in nodes if host.startswith("cp")],
-        "workers": [host for host in nodes if not host.startswith("cp")],
-    }
-    return Site(variables, nodes, groups, removed or {}, secrets_error)
-
-
-def with_host(host, **variables):
-    """A good site in which one host has other variables."""
-    changed = site()
-    changed.hosts[host].update(variables)
-    return changed
-
-
-def only(findings):
-    """The single finding there must be."""
-    assert len(findings) == 1, findings
-    return findings[0]
+from tests.good_site import only, site, with_host
 
 
 def test_a_good_site_has_no_finding():
@@ -129,81 +87,6 @@ def test_a_name_that_is_no_host_name_is_refused(name):
 
 def test_names_that_differ_in_case_only_are_refused():
     assert only(validate(site(hosts=["cp-1", "worker", "WORKER"]))).host == "WORKER"
-
-
-def test_an_address_given_twice_names_both_hosts():
-    finding = only(validate(with_host("worker-1", ansible_host="10.0.0.11")))
-    assert (finding.host, finding.found) == ("worker-1", "10.0.0.11, also the address of cp-1")
-
-
-@pytest.mark.parametrize(("value", "found"), [("10.1.0.14", "10.1.0.14"), ("", "nothing"), ("node.example", "node.example")])
-def test_an_address_that_is_none_of_the_node_network_is_refused(value, found):
-    finding = only(validate(with_host("worker-1", ansible_host=value)))
-    assert (finding.host, finding.what, finding.found) == ("worker-1", "ansible_host", found)
-
-
-@pytest.mark.parametrize("value", ["10.0.0.0", "10.0.0.255"])
-def test_the_networks_own_addresses_are_refused(value):
-    assert "network or broadcast" in only(validate(with_host("worker-1", ansible_host=value))).found
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "other"),
-    [
-        ("platform_pod_cidr", "10.0.0.0/16", "platform_node_cidr"),
-        ("platform_service_cidr", "10.244.128.0/17", "platform_pod_cidr"),
-        ("platform_service_cidr", "10.0.0.0/25", "platform_node_cidr"),
-    ],
-)
-def test_overlapping_networks_are_refused(name, value, other):
-    findings = [finding for finding in validate(site(**{name: value})) if "overlaps" in finding.found]
-    assert any({name, other} <= {finding.what, *finding.found.split()} for finding in findings)
-
-
-@pytest.mark.parametrize("value", ["10.244.0.1/16", "pods", "10.244.0.0/33"])
-def test_a_network_that_is_none_is_refused(value):
-    finding = only(validate(site(platform_pod_cidr=value)))
-    assert (finding.what, finding.found) == ("platform_pod_cidr", value)
-
-
-def test_a_pod_network_too_small_for_the_nodes_is_refused():
-    assert "room for 2" in only(validate(site(platform_pod_cidr="10.244.0.0/23"))).found
-
-
-def test_no_address_for_the_api_is_refused():
-    assert only(validate(site(platform_api_vip=""))).what == "platform_api_vip"
-
-
-def test_an_external_load_balancer_replaces_the_virtual_address():
-    assert validate(site(platform_api_vip="", platform_api_load_balancer="api.example")) == []
-
-
-@pytest.mark.parametrize(
-    ("value", "found"),
-    [
-        ("10.0.0.11", "10.0.0.11, the address of cp-1"),
-        ("10.9.0.1", "10.9.0.1"),
-        ("10.0.0.210", "10.0.0.210, inside platform_load_balancer_pool 10.0.0.200-10.0.0.239"),
-        ("vip", "vip"),
-    ],
-)
-def test_a_virtual_address_that_cannot_be_one_is_refused(value, found):
-    finding = only(validate(site(platform_api_vip=value)))
-    assert (finding.what, finding.found) == ("platform_api_vip", found)
-
-
-@pytest.mark.parametrize(
-    ("start", "stop", "found"),
-    [
-        ("10.0.0.14", "10.0.0.20", "holds worker-1"),
-        ("10.9.0.1", "10.9.0.9", "10.9.0.1-10.9.0.9"),
-        ("10.0.0.9", "10.0.0.5", "'stop': '10.0.0.5'"),
-    ],
-)
-def test_a_pool_that_cannot_be_one_is_refused(start, stop, found):
-    finding = only(validate(site(platform_load_balancer_pool={"start": start, "stop": stop})))
-    assert finding.what == "platform_load_balancer_pool"
-    assert found in finding.found
 
 
 def test_a_version_without_checksums_is_refused():
