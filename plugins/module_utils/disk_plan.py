@@ -167,6 +167,15 @@ def formatting(device, wanted):
     return [[f"mkfs.{wanted.filesystem}", "-L", wanted.label, device]]
 
 
+def starting(unit, device):
+    """Commands that mount the volume now.
+
+    udev does not watch a disk while it works on an event of it, so the file system made right after a wipe may be missed, and the
+    link of its UUID, for which the mount waits, with it: the disk is shown to udev once more first.
+    """
+    return [["udevadm", "trigger", "--settle", device], ["systemctl", "start", unit]]
+
+
 def growing(wanted, device):
     """Command that lets the mounted file system fill its grown volume."""
     return [["xfs_growfs", wanted.path]] if wanted.filesystem == "xfs" else [["resize2fs", device]]

@@ -167,7 +167,7 @@ def mounted(node, wanted, device, blank, grew):
     if not (UNITS / "local-fs.target.wants" / unit).is_symlink():
         node.run(["systemctl", "enable", unit])
     if not found:
-        node.run(["systemctl", "start", unit])
+        node.run(*disk_plan.starting(unit, os.path.realpath(device)))
     elif changed:
         node.run(["systemctl", "reload", unit])
     if grew:

@@ -20,7 +20,7 @@ NAME = "lifecycle"
 NETWORK = ipaddress.IPv4Network("10.94.0.0/24")
 DISK = "/dev/sdb"
 MAKE_DISK = f"""
-mkfs.xfs -q {DISK} && udevadm settle && mkdir /data
+mkfs.xfs -q {DISK} && udevadm trigger --settle {DISK} && mkdir /data
 echo "UUID=$(blkid -s UUID -o value {DISK}) /data xfs defaults 0 2" >>/etc/fstab
 systemctl daemon-reload && systemctl start data.mount && echo kept >/data/word && sync
 """

@@ -148,5 +148,11 @@ def test_the_mount_goes_by_uuid():
     assert "What=/dev/disk/by-uuid/6d0c-1\nWhere=/data\nType=xfs\nOptions=noatime,discard\n" in unit
 
 
+def test_udev_sees_the_disk_before_the_mount_waits_for_its_uuid():
+    show, start = disk_plan.starting("data.mount", "/dev/vdb")
+    assert show == ["udevadm", "trigger", "--settle", "/dev/vdb"]
+    assert start == ["systemctl", "start", "data.mount"]
+
+
 def test_the_kubelet_waits_for_the_data():
     assert "RequiresMountsFor=/data\n" in disk_plan.kubelet_dropin(PLAIN)
