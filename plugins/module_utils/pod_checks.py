@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import secrets
 import time
+from datetime import UTC, datetime, timedelta
 
-from ansible.module_utils.kube_api import KubeApi
+from ansible.module_utils.kube_api import ApiError, KubeApi
 from ansible.module_utils.kube_status import explain
 
 PRELUDE = r"""
@@ -49,9 +50,12 @@ def definition(parameters, pod, suffix):
         term = {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": pod["avoid"]}}
         preferred = [{"weight": 100, "podAffinityTerm": term}]
         spec["affinity"] = {"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": preferred}}
-    labels = {"app.kubernetes.io/name": "check", "app.kubernetes.io/component": parameters["system"], **pod["labels"]}
-    meta = {"name": name, "namespace": parameters["namespace"], "labels": labels}
+    meta = {"name": name, "namespace": parameters["namespace"], "labels": {**_labels(parameters), **pod["labels"]}}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec}
+
+
+def _labels(parameters):
+    return {"app.kubernetes.io/name": "check", "app.kubernetes.io/component": parameters["system"]}
 
 
 def findings(system, output):
@@ -87,8 +91,31 @@ def read(api, parameters, item, found):
     return result
 
 
+def left_over(pod, seconds):
+    """Whether a pod is older than any check is, for its run lost the API before it could remove it."""
+    return datetime.now(UTC) - datetime.fromisoformat(pod["metadata"]["creationTimestamp"]) > timedelta(seconds=seconds)
+
+
+def remove(api, path):
+    """Remove a pod at once, if it is still there."""
+    try:
+        api.request("DELETE", path, {"gracePeriodSeconds": 0})
+    except ApiError as error:
+        if error.status != 404:
+            raise
+
+
+def sweep(api, parameters):
+    """Remove what earlier runs of this system's checks left."""
+    pods = api.path({"apiVersion": "v1", "kind": "Pod", "metadata": {"namespace": parameters["namespace"]}}, collection=True)
+    selector = ",".join(f"{label}={value}" for label, value in _labels(parameters).items())
+    for pod in api.request("GET", pods, {"labelSelector": selector})["items"]:
+        if left_over(pod, parameters["timeout"]):
+            remove(api, f"{pods}/{pod['metadata']['name']}")
+
+
 def run(parameters):
-    """Make the pods, collect, remove them whatever happens."""
+    """Make the pods, collect, remove them whatever happens, and those that earlier runs could not remove."""
     api, deadline, made = KubeApi(parameters["kubeconfig"]), time.monotonic() + parameters["timeout"], []
 
     def make(pod):
@@ -97,6 +124,7 @@ def run(parameters):
         made.append(item)
         return item
 
+    sweep(api, parameters)
     try:
         result = []
         for pod, item in [(pod, make(pod)) for pod in parameters["pods"]]:
@@ -110,4 +138,4 @@ def run(parameters):
         return result
     finally:
         for item in made:
-            api.request("DELETE", api.path(item), {"gracePeriodSeconds": 0})
+            remove(api, api.path(item))
