@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import functools
 import hashlib
+import os
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from lab.state import LabError
 ROOTFS = Path(__file__).parent / "rootfs"
 LOCKS = Path("/run/lock")
 NAMESPACE = "localhost/voicehelper-lab"
+# Settings of the caller's Python stay outside: by them, Debian's packages would put compiled modules elsewhere than beside their sources.
+OUTSIDE = "PYTHON"
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class Image:
     @functools.cached_property
     def recipe(self) -> str:
         """Hash of everything that the image is made of: another recipe, another image."""
-        parts = [repr(self), *apt_settings(), *((ROOTFS / source).read_text() for source in self.files)]
+        parts = [repr(self), OUTSIDE, *apt_settings(), *((ROOTFS / source).read_text() for source in self.files)]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
@@ -120,7 +123,8 @@ def _bootstrap(image: Image, archive: Path) -> None:
     command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(image.packages)}"]
     command += [f"--dpkgopt={dpkg}", '--aptopt=APT::Install-Recommends "false"']
     command += [f"--customize-hook={hook}" for hook in hooks]
-    result = subprocess.run([*command, image.release, str(archive)], capture_output=True, text=True, check=False)
+    surroundings = {name: value for name, value in os.environ.items() if not name.startswith(OUTSIDE)}
+    result = subprocess.run([*command, image.release, str(archive)], env=surroundings, capture_output=True, text=True, check=False)
     if result.returncode:
         tail = "\n".join((result.stdout + result.stderr).splitlines()[-15:])
         raise LabError(f"mmdebstrap could not make the {image.name} image of {image.release}:\n{tail}")
