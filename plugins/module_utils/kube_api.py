@@ -88,6 +88,21 @@ class KubeApi:
                 return None
             raise
 
+    def pods(self, namespace, labels):
+        """The pods of a namespace that carry all these labels."""
+        path = self.path({"apiVersion": "v1", "kind": "Pod", "metadata": {"namespace": namespace}}, collection=True)
+        query = {"labelSelector": ",".join(f"{name}={value}" for name, value in labels.items())}
+        items = self.request("GET", path, query)["items"]
+        return [{"apiVersion": "v1", "kind": "Pod", **pod} for pod in items]  # a list leaves these out
+
+    def delete(self, reference, query):
+        """Delete the object that `reference` names, with the options in `query`; one that is gone already is no error."""
+        try:
+            self.request("DELETE", self.path(reference), query)
+        except ApiError as error:
+            if error.status != 404:
+                raise
+
     def apply(self, definition, manager, dry_run=False):
         """Server-side apply; fields that another manager holds become ours, unknown fields are an error."""
         query = {"fieldManager": manager, "force": "true", "fieldValidation": "Strict"}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from ansible.module_utils.kube_api import ApiError
 from ansible.module_utils.kube_stages import stages
 from ansible.module_utils.kube_status import describe
 
@@ -62,7 +61,7 @@ def remove(api, objects, timeout):
     deadline = time.monotonic() + timeout
     for stage in reversed(stages(objects)):
         for item in stage:
-            _delete(api, item)
+            api.delete(item, {"propagationPolicy": "Background"})
         while left := _left(api, stage):
             if time.monotonic() > deadline:
                 raise TimeoutError(f"still there after {timeout:.0f} s: {', '.join(left)}")
@@ -74,14 +73,6 @@ def _applied(item, label):
     return any(entry.get("manager") == bundle and entry.get("operation") == "Apply" for entry in item["metadata"].get("managedFields", []))
 
 
-def _delete(api, item):
-    try:
-        api.request("DELETE", api.path(item), {"propagationPolicy": "Background"})
-    except ApiError as error:
-        if error.status != 404:
-            raise
-
-
 def _left(api, stage):
     """Objects that are not gone yet, and pods of workloads among them."""
     left = []
@@ -91,7 +82,5 @@ def _left(api, stage):
             left.append(describe(item))
         labels = (item.get("spec", {}).get("selector") or {}).get("matchLabels") if item["kind"] in KINDS["apps/v1"] else None
         if labels:
-            query = {"labelSelector": ",".join(f"{key}={value}" for key, value in labels.items())}
-            pods = api.request("GET", f"/api/v1/namespaces/{item['metadata']['namespace']}/pods", query)["items"]
-            left += [f"Pod {pod['metadata']['namespace']}/{pod['metadata']['name']}" for pod in pods]
+            left += [describe(pod) for pod in api.pods(item["metadata"]["namespace"], labels)]
     return left

@@ -129,9 +129,9 @@ def _event_line(event):
     return f"event {event['involvedObject']['name']} {event.get('reason')}: {(event.get('message') or '').strip()}"
 
 
-def _listed(api, kind, namespace, query=None):
+def _listed(api, kind, namespace):
     path = api.path({"apiVersion": "v1", "kind": kind, "metadata": {"namespace": namespace}}, collection=True)
-    return [{"apiVersion": "v1", "kind": kind, **item} for item in api.request("GET", path, query)["items"]]  # a list leaves these out
+    return [{"apiVersion": "v1", "kind": kind, **item} for item in api.request("GET", path)["items"]]  # a list leaves these out
 
 
 def _concerns(name, names):
@@ -140,10 +140,7 @@ def _concerns(name, names):
 
 def _pods(api, found):
     labels = ((found.get("spec") or {}).get("selector") or {}).get("matchLabels")
-    if not labels:
-        return []
-    selector = ",".join(f"{key}={value}" for key, value in labels.items())
-    return _listed(api, "Pod", found["metadata"]["namespace"], {"labelSelector": selector})
+    return api.pods(found["metadata"]["namespace"], labels) if labels else []
 
 
 def _pod_lines(api, pod):

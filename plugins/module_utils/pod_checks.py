@@ -6,7 +6,7 @@ import secrets
 import time
 from datetime import UTC, datetime, timedelta
 
-from ansible.module_utils.kube_api import ApiError, KubeApi
+from ansible.module_utils.kube_api import KubeApi
 from ansible.module_utils.kube_status import explain
 
 PRELUDE = r"""
@@ -22,6 +22,7 @@ refused() {
 _ENDED = ("Succeeded", "Failed")
 _NOT_STARTED = ("StartError", "ContainerCannotRun")
 _MORE_TRIES = 2
+_AT_ONCE = {"gracePeriodSeconds": 0}
 
 
 def definition(parameters, pod, suffix):
@@ -96,22 +97,11 @@ def left_over(pod, seconds):
     return datetime.now(UTC) - datetime.fromisoformat(pod["metadata"]["creationTimestamp"]) > timedelta(seconds=seconds)
 
 
-def remove(api, path):
-    """Remove a pod at once, if it is still there."""
-    try:
-        api.request("DELETE", path, {"gracePeriodSeconds": 0})
-    except ApiError as error:
-        if error.status != 404:
-            raise
-
-
 def sweep(api, parameters):
     """Remove what earlier runs of this system's checks left."""
-    pods = api.path({"apiVersion": "v1", "kind": "Pod", "metadata": {"namespace": parameters["namespace"]}}, collection=True)
-    selector = ",".join(f"{label}={value}" for label, value in _labels(parameters).items())
-    for pod in api.request("GET", pods, {"labelSelector": selector})["items"]:
+    for pod in api.pods(parameters["namespace"], _labels(parameters)):
         if left_over(pod, parameters["timeout"]):
-            remove(api, f"{pods}/{pod['metadata']['name']}")
+            api.delete(pod, _AT_ONCE)
 
 
 def run(parameters):
@@ -138,4 +128,4 @@ def run(parameters):
         return result
     finally:
         for item in made:
-            remove(api, api.path(item))
+            api.delete(item, _AT_ONCE)

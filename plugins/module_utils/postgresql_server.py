@@ -154,9 +154,7 @@ class Server:
         return done.stdout
 
     def _members(self):
-        reference = {"apiVersion": "v1", "kind": "Pod", "metadata": {"namespace": self._namespace}}
-        query = {"labelSelector": ",".join(f"{key}={value}" for key, value in self._selector.items())}
-        return self._api.request("GET", self._api.path(reference, collection=True), query)["items"]
+        return self._api.pods(self._namespace, self._selector)
 
     def _leads(self, pod):
         return self._leader.items() <= pod["metadata"]["labels"].items()

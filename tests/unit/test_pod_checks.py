@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from ansible.module_utils import pod_checks
-from ansible.module_utils.kube_api import ApiError
+from ansible.module_utils.kube_api import ApiError, KubeApi
 from ansible.module_utils.pod_checks import PRELUDE, definition, findings
 
 
@@ -52,36 +52,36 @@ POD = {"name": "client", "script": "true", "labels": {}, "env": [], "files": {},
 CHECK = {"system": "redis", "namespace": "space", "image": "toolbox", "timeout": 60, "kubeconfig": ""}
 
 
-class Api:
+class Api(KubeApi):
     """An API whose pods end one after the other as told: with a reason for which they failed, or well."""
 
     def __init__(self, *reasons):
-        self.reasons, self.pods = list(reasons), {}
+        self.reasons, self.there = list(reasons), {}
 
     def path(self, item, collection=False):
         return "pods" if collection else f"pods/{item['metadata']['name']}"
 
     def get(self, item):
-        return self.pods.get(self.path(item))
+        return self.there.get(self.path(item))
 
     def request(self, verb, path, query=None, body=None, raw=False):
         if verb == "POST":
             reason = self.reasons.pop(0)
             state = {"terminated": {"reason": reason or "Completed"}}
             status = {"phase": "Failed" if reason else "Succeeded", "containerStatuses": [{"name": "check", "state": state}]}
-            self.pods[f"{path}/{body['metadata']['name']}"] = {**body, "status": status}
+            self.there[f"{path}/{body['metadata']['name']}"] = {**body, "status": status}
         if verb == "DELETE":
-            if path not in self.pods:
+            if path not in self.there:
                 raise ApiError(404, "not found")
-            del self.pods[path]
+            del self.there[path]
             return None
         if verb == "GET" and path == "pods":
             wanted = dict(label.split("=") for label in query["labelSelector"].split(","))
-            return {"items": [pod for pod in self.pods.values() if wanted.items() <= pod["metadata"]["labels"].items()]}
+            return {"items": [pod for pod in self.there.values() if wanted.items() <= pod["metadata"]["labels"].items()]}
         return "ok\tgreeting\thello\n" if verb == "GET" and self.reason_of(path) == "Completed" else ""
 
     def reason_of(self, path):
-        return self.pods[path.removesuffix("/log")]["status"]["containerStatuses"][0]["state"]["terminated"]["reason"]
+        return self.there[path.removesuffix("/log")]["status"]["containerStatuses"][0]["state"]["terminated"]["reason"]
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_a_pod_that_its_node_could_not_start_is_made_again(monkeypatch, reasons,
     monkeypatch.setattr(pod_checks, "explain", lambda _api, _pod: ["why"])
     found = pod_checks.run({**CHECK, "pods": [POD]})
     assert [finding["ok"] for finding in found] == [well]
-    assert api.pods == {} and api.reasons == []
+    assert api.there == {} and api.reasons == []
 
 
 @pytest.mark.parametrize(("system", "age", "stays"), [("redis", 120, False), ("redis", 30, True), ("kafka", 120, True)])
@@ -101,11 +101,11 @@ def test_pods_that_an_earlier_run_left_are_removed(monkeypatch, system, age, sta
     api, made = Api(None), datetime.now(UTC) - timedelta(seconds=age)
     left = definition({**CHECK, "system": system}, POD, "old")
     left["metadata"]["creationTimestamp"] = made.isoformat()
-    api.pods[api.path(left)] = left
+    api.there[api.path(left)] = left
     monkeypatch.setattr(pod_checks, "KubeApi", lambda _: api)
     pod_checks.run({**CHECK, "pods": [POD]})
-    assert list(api.pods) == [api.path(left)] * stays
+    assert list(api.there) == [api.path(left)] * stays
 
 
 def test_a_pod_that_is_gone_already_hides_no_findings():
-    pod_checks.remove(Api(), "pods/gone")
+    Api().delete(definition(CHECK, POD, "gone"), {})
