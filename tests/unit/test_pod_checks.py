@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,8 +12,9 @@ from ansible.module_utils.kube_api import ApiError, KubeApi
 from ansible.module_utils.pod_checks import PRELUDE, definition, findings
 
 
-def run(script):
-    output = subprocess.run(["/bin/sh", "-c", PRELUDE + script], capture_output=True, text=True, check=True).stdout
+def run(script, patience=0):
+    words = f"patience={patience} pause=0.1\n{PRELUDE}{script}"
+    output = subprocess.run(["/bin/sh", "-c", words], capture_output=True, text=True, check=True).stdout
     (finding,) = findings("system", output)
     return finding
 
@@ -32,6 +34,40 @@ def test_a_call_is_a_finding(script, ok, found):
     finding = run(script)
     assert finding["ok"] is ok
     assert found in finding["found"]
+
+
+ONCE_BUSY = 'ask() { [ -e {place} ] && { {then}; return; }; touch {place}; echo "timed out"; return 1; }\n'
+
+
+@pytest.mark.parametrize(
+    ("then", "call", "ok", "found"),
+    [
+        ("echo hello", "works 'greeting' ask", True, "hello"),
+        ("echo WRONGPASS; return 1", "refused 'stranger' 'WRONGPASS' ask", True, "WRONGPASS"),
+        ("echo WRONGPASS; return 1", "refused 'stranger' 'NOPERM' ask", False, "WRONGPASS"),
+        ("echo hello", "refused 'stranger' 'WRONGPASS' ask", False, "was let in: hello"),
+    ],
+)
+def test_a_crowded_machine_is_asked_again(tmp_path, then, call, ok, found):
+    """The first look ends in a time-out, which is neither an answer nor a refusal."""
+    finding = run(ONCE_BUSY.replace("{place}", str(tmp_path / "asked")).replace("{then}", then) + call)
+    assert finding["ok"] is ok
+    assert found in finding["found"]
+
+
+def test_a_finding_is_red_when_patience_is_at_its_end():
+    began = time.monotonic()
+    assert run("works 'greeting' ls /nowhere", patience=2)["ok"] is False
+    assert time.monotonic() - began > 1
+
+
+def test_who_was_let_in_once_was_let_in(tmp_path):
+    """No second look makes that good."""
+    place = tmp_path / "asked"
+    finding = run(
+        f"ask() {{ [ -e {place} ] && {{ echo WRONGPASS; return 1; }}; touch {place}; echo hello; }}; refused 'stranger' 'WRONGPASS' ask"
+    )
+    assert (finding["ok"], finding["found"]) == (False, "was let in: hello")
 
 
 def test_other_output_is_no_finding():

@@ -26,14 +26,16 @@ ACCOUNT = {
 }
 
 
-class Last(logging.Handler):
-    """The client goes on after a refusal; its last words about it."""
+class Refusals(logging.Handler):
+    """The client goes on after a refusal until its time is over; what each attempt ended with."""
 
-    said = ""
+    def __init__(self):
+        super().__init__()
+        self.said = []
 
     def emit(self, record):
         if record.getMessage().startswith(("Bootstrap connection", "Bootstrap attempt")):
-            self.said = record.getMessage()
+            self.said.append(record.getMessage())
 
 
 def write_read():
@@ -79,9 +81,9 @@ def plaintext():
         raise SystemExit(f"no answer in plain text, the connection was closed ({len(answer)} bytes)")
 
 
-logger, last = logging.getLogger("kafka"), Last()
-logger.handlers, logger.propagate = [last], False
+logger, refusals = logging.getLogger("kafka"), Refusals()
+logger.handlers, logger.propagate = [refusals], False
 try:
     print(globals()[sys.argv[1].replace("-", "_")]())
 except (KafkaError, OSError) as error:
-    raise SystemExit(f"{type(error).__name__}: {last.said or error}") from error
+    raise SystemExit(f"{type(error).__name__}: {'; '.join(refusals.said) or error}") from error
