@@ -28,7 +28,7 @@ class ActionModule(ActionBase):
         """See the documentation of the module."""
         super().run(tmp, task_vars)
         fields = [field for field in dataclasses.fields(Site) if field.init]
-        kinds = {"nodes": "dict", "control_plane": "list", "volumes": "list", "patience": "float"}
+        kinds = {"nodes": "dict", "control_plane": "list", "volumes": "list", "guarded": "list", "patience": "float"}
         spec = {field.name: {"type": kinds.get(field.name, "str"), "required": True} for field in fields}
         _, arguments = self.validate_argument_spec(argument_spec={**spec, "checks": {"type": "list", "elements": "str", "required": True}})
         checks = arguments.pop("checks")

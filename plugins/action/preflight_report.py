@@ -54,4 +54,5 @@ class ActionModule(ActionBase):
             wanted=variables["sizing"]["machine"][role],
             kubernetes=str(variables["artifacts_versions"]["kubernetes"]),
             limits=self._task.args["limits"],
+            pod_encryption=str(variables["platform_pod_encryption"]),
         )

@@ -10,8 +10,8 @@ description:
 options:
   checks:
     description: >-
-      Names of checks: C(api), C(nodes), C(pods), C(metrics), C(volumes) only read; C(dns), C(pod_to_pod), C(service), C(network_policy),
-      C(kubelet_certificate), C(load_balancer), C(storage), C(encryption) make pods.
+      Names of checks: C(api), C(nodes), C(pods), C(metrics), C(volumes), C(default_deny), C(pod_encryption) only read;
+      C(dns), C(pod_to_pod), C(service), C(network_policy), C(kubelet_certificate), C(load_balancer), C(storage), C(encryption) make pods.
     type: list
     elements: str
     required: true
@@ -26,6 +26,8 @@ options:
   label: {description: Label of the namespaces that checks make., type: str, required: true}
   storage_class: {description: Storage class whose volumes must keep data., type: str, required: true}
   volumes: {description: "Static volumes that must be there, with name and system.", type: list, elements: dict, required: true}
+  guarded: {description: "Namespaces that must deny by default, where they are there.", type: list, elements: str, required: true}
+  pod_encryption: {description: "wireguard or none, as the site says.", type: str, required: true}
   patience: {description: Seconds that the checks together may wait., type: float, required: true}
 author: VoiceHelper
 """

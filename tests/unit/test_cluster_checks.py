@@ -4,7 +4,7 @@ import json
 import threading
 
 import pytest
-from ansible.module_utils.cluster_checks import base, cluster, report
+from ansible.module_utils.cluster_checks import base, cluster, network, report
 from ansible.module_utils.cluster_checks.base import Finding
 from ansible.module_utils.cluster_checks.playground import _folded
 
@@ -81,6 +81,32 @@ def test_volumes_that_are_missing_or_released():
     site.volumes = [{"name": "pg-1", "system": "postgres"}, {"name": "pg-2", "system": "postgres"}]
     (finding,) = cluster.volumes(site, None)
     assert not finding.ok and finding.detail == "1 Bound, 1 missing"
+
+
+def policy(namespace, **spec):
+    return {"metadata": {"namespace": namespace}, "spec": {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]} | spec}
+
+
+def test_a_namespace_that_one_way_is_open():
+    spaces = [{"metadata": {"name": name}} for name in ("default", "kube-system", "mine", "open")]
+    policies = [policy("default"), policy("kube-system", policyTypes=["Ingress"]), policy("open", podSelector={"matchLabels": {"a": "b"}})]
+    site = Site(namespaces=spaces, networkpolicies=policies)
+    site.guarded = ["default", "kube-system", "open", "not-there"]
+    assert {finding.target: finding.ok for finding in network.default_deny(site, None)} == {
+        "default": True,
+        "kube-system": False,
+        "open": False,
+    }
+
+
+def test_pods_are_encrypted_on_every_node_or_on_none_by_decision():
+    keyed = {"metadata": {"name": "cp-1", "annotations": {"network.cilium.io/wg-pub-key": "abc="}}}
+    site = Site(ciliumnodes=[keyed, {"metadata": {"name": "w-1"}}])
+    site.pod_encryption = "wireguard"
+    assert {finding.target: finding.ok for finding in network.pod_encryption(site, None)} == {"cp-1": True, "w-1": False}
+    site.pod_encryption = "none"
+    (finding,) = network.pod_encryption(site, None)
+    assert finding.ok and "trusted" in finding.detail
 
 
 @pytest.fixture

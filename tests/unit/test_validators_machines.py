@@ -14,7 +14,7 @@ PROBE = {
     "interface": {"name": "eth0", "mac": "02:00:00:00:00:01"},
     "distribution": {"id": "debian", "version": "13"},
     "architecture": "x86_64",
-    "kernel": {"release": "6.12.1-amd64", "cgroup": 2, "features": {"overlay": True, "bpf": True}},
+    "kernel": {"release": "6.12.1-amd64", "cgroup": 2, "features": {"overlay": True, "bpf": True}, "wireguard": True},
     "cpus": 8,
     "memory_gib": 15.6,
     "disks": [{"name": "sda", "gib": 100.0, "kind": "ssd"}, {"name": "sdb", "gib": 100.0, "kind": "ssd"}],
@@ -39,9 +39,9 @@ def probe(**changes):
     return seen
 
 
-def judge(wanted="1.36.4", **changes):
+def judge(wanted="1.36.4", pod_encryption="wireguard", **changes):
     """All findings about a machine that shows these changes; `wanted` is a version."""
-    return machines.validate(machines.Machine("worker-1", "worker", probe(**changes), WANTED, wanted, LIMITS))
+    return machines.validate(machines.Machine("worker-1", "worker", probe(**changes), WANTED, wanted, LIMITS, pod_encryption))
 
 
 def only(findings):
@@ -52,6 +52,12 @@ def only(findings):
 
 def test_a_good_machine_has_no_finding():
     assert judge() == []
+
+
+def test_a_kernel_without_wireguard_is_refused_where_the_site_encrypts():
+    lacking = {"kernel": {"wireguard": False}}
+    assert only(judge(**lacking)).check == "pod_encryption"
+    assert judge(pod_encryption="none", **lacking) == []
 
 
 @pytest.mark.parametrize(
@@ -144,7 +150,7 @@ def test_another_packet_filter_is_worth_a_word():
 
 def test_an_address_on_no_interface_is_refused():
     seen = {**probe(), "interface": {}}
-    finding = only(machines.validate(machines.Machine("worker-1", "worker", seen, WANTED, "1.36.4", LIMITS)))
+    finding = only(machines.validate(machines.Machine("worker-1", "worker", seen, WANTED, "1.36.4", LIMITS, "none")))
     assert (finding.what, finding.found) == ("ansible_host", "on no interface")
 
 

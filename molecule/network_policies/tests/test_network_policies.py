@@ -2,7 +2,7 @@
 
 import pytest
 
-NAMESPACES = ["voicehelper", "voicehelper-storage", "voicehelper-monitoring"]
+NAMESPACES = ["voicehelper", "voicehelper-storage", "voicehelper-monitoring", "default", "kube-node-lease", "kube-public", "kube-system"]
 
 
 @pytest.mark.parametrize("namespace", NAMESPACES)

@@ -49,6 +49,8 @@ class Site:
     label: str  # marks everything that a check makes
     storage_class: str
     volumes: list[dict[str, Any]]  # static volumes: {name, system, …}
+    guarded: list[str]  # namespaces that deny by default
+    pod_encryption: str  # wireguard or none
     patience: float  # seconds that a check may wait for the cluster to settle
     api: KubeApi = field(init=False)
     deadline: float = field(init=False)

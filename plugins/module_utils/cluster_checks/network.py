@@ -11,6 +11,7 @@ from ansible.module_utils.cluster_checks.base import POLL_SECONDS, Finding, Site
 from ansible.module_utils.cluster_checks.playground import GUARDED, OPEN, Playground, probes
 
 _KUBELET_PORT = 10250
+_WIREGUARD_KEY = "network.cilium.io/wg-pub-key"
 
 
 def _probed(name: str) -> None:
@@ -71,6 +72,31 @@ def kubelet_certificate(ground: Playground, pod: str) -> Iterable[dict[str, Any]
 
 for _name in ("dns", "pod_to_pod", "service", "network_policy", "kubelet_certificate"):
     _probed(_name)
+
+
+@check("default_deny")
+def default_deny(site: Site, _ground: Playground) -> Iterable[Finding]:
+    """In every namespace of the platform and of Kubernetes one policy refuses what no other allows, both ways."""
+    denied = {
+        policy["metadata"]["namespace"]
+        for policy in site.items("/apis/networking.k8s.io/v1/networkpolicies")
+        if policy["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    }
+    spaces = [space["metadata"]["name"] for space in site.items("/api/v1/namespaces", labelSelector=f"!{site.label}")]
+    for name in sorted(set(site.guarded).intersection(spaces)):
+        yield Finding("default_deny", name, name in denied, "both ways" if name in denied else "no policy denies all that no other allows")
+
+
+@check("pod_encryption")
+def pod_encryption(site: Site, _ground: Playground) -> Iterable[Finding]:
+    """Every node has a key by which the others encrypt what goes to it, or the site has said that it does without."""
+    if site.pod_encryption == "none":
+        yield Finding("pod_encryption", "nodes", True, "none, as the site says: the nodes' network is trusted")
+        return
+    nodes = {item["metadata"]["name"]: item["metadata"].get("annotations", {}) for item in site.items("/apis/cilium.io/v2/ciliumnodes")}
+    for name in site.nodes:
+        key = nodes.get(name, {}).get(_WIREGUARD_KEY)
+        yield Finding("pod_encryption", name, bool(key), f"wireguard, key {key}" if key else "no key of wireguard")
 
 
 @check("load_balancer", probing=True)

@@ -100,12 +100,13 @@ def swap() -> dict:
 
 
 def kernel() -> dict:
-    """{release, cgroup: 1 or 2, features: abilities that are built in or can be loaded}."""
+    """{release, cgroup: 1 or 2, features that every node needs, wireguard that a site may do without: there or loadable}."""
     filesystems = {line.split()[-1] for line in Path("/proc/filesystems").read_text().splitlines()}
     features = {name: name in filesystems or _succeeds("modprobe", "-nq", name) for name in ("overlay", "xfs", "bpf")}
     features["nf_tables"] = _nf_tables() or _succeeds("modprobe", "-nq", "nf_tables")
     cgroup = 2 if Path("/sys/fs/cgroup/cgroup.controllers").exists() else 1
-    return {"release": os.uname().release, "cgroup": cgroup, "features": features}
+    wireguard = Path("/sys/module/wireguard").exists() or _succeeds("modprobe", "-nq", "wireguard")
+    return {"release": os.uname().release, "cgroup": cgroup, "features": features, "wireguard": wireguard}
 
 
 def _nf_tables() -> bool:

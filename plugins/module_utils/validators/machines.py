@@ -27,7 +27,7 @@ UNTESTED = {
 class Machine:
     """A node, what the probe saw on it, and what its role asks of it.
 
-    `probe` is the answer of `node_probe`; `wanted` the machine row of the size class.
+    `probe` is the answer of `node_probe`; `wanted` the machine row of the size class; `pod_encryption` is platform_pod_encryption.
     """
 
     host: str
@@ -36,6 +36,7 @@ class Machine:
     wanted: Mapping[str, Any]
     kubernetes: str
     limits: Mapping[str, float]
+    pod_encryption: str
 
 
 def check_system(machine: Machine) -> Iterator[Finding]:
@@ -59,6 +60,14 @@ def check_system(machine: Machine) -> Iterator[Finding]:
         yield Finding(machine.host, "cgroup", f"version {kernel['cgroup']}", "version 2", remedy, "cgroup")
     for feature in sorted(name for name, there in kernel["features"].items() if not there):
         yield Finding(machine.host, "kernel", f"no {feature}", f"{feature}, built in or as a module", check="kernel")
+
+
+def check_pod_encryption(machine: Machine) -> Iterator[Finding]:
+    """The kernel encrypts between nodes, where the site asks for that."""
+    if machine.pod_encryption == "wireguard" and not machine.probe["kernel"]["wireguard"]:
+        wanted = "wireguard, built in or as a module, for platform_pod_encryption"
+        remedy = "Install the kernel's modules, or say platform_pod_encryption: none where nobody else is on the nodes' network"
+        yield Finding(machine.host, "kernel", "no wireguard", wanted, remedy, "pod_encryption")
 
 
 def check_size(machine: Machine) -> Iterator[Finding]:
@@ -165,6 +174,7 @@ def check_kubernetes(machine: Machine) -> Iterator[Finding]:
 
 CHECKS = (
     check_system,
+    check_pod_encryption,
     check_size,
     check_disks,
     check_identity,
