@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import grp
 import os
 import pwd
@@ -12,18 +13,18 @@ from pathlib import Path
 def current(path: Path) -> dict | None:
     """State of `path` as {content: bytes, mode: int, owner: str, group: str}; None when it is absent.
 
-    Raises IsADirectoryError when a directory stands there.
+    An owner or group without a name is its number, as `ls` shows it: no wanted one is called so. Raises OSError where it cannot be read.
     """
     try:
         stat = path.stat()
     except FileNotFoundError:
         return None
-    return {
-        "content": path.read_bytes(),
-        "mode": stat.st_mode & 0o7777,
-        "owner": pwd.getpwuid(stat.st_uid).pw_name,
-        "group": grp.getgrgid(stat.st_gid).gr_name,
-    }
+    owner, group = str(stat.st_uid), str(stat.st_gid)
+    with contextlib.suppress(KeyError):
+        owner = pwd.getpwuid(stat.st_uid).pw_name
+    with contextlib.suppress(KeyError):
+        group = grp.getgrgid(stat.st_gid).gr_name
+    return {"content": path.read_bytes(), "mode": stat.st_mode & 0o7777, "owner": owner, "group": group}
 
 
 def differs(have: dict | None, want: dict) -> bool:

@@ -91,3 +91,16 @@ def test_an_unknown_owner_is_an_error_that_names_the_file(run_module, tmp_path):
     with pytest.raises(run_module.failure, match="file: could not be written"):
         run_module(node_files, files=[entry(tmp_path / "file") | {"owner": "nobody-of-this-name"}])
     assert not list(tmp_path.glob("*file*"))
+
+
+@pytest.mark.parametrize("lookup", ["pwd.getpwuid", "grp.getgrgid"])
+def test_a_file_of_an_owner_without_a_name_is_replaced(run_module, tmp_path, monkeypatch, lookup):
+    def nameless(number):
+        raise KeyError(f"{lookup}(): not found: {number}")
+
+    path = tmp_path / "file"
+    run_module(node_files, files=[entry(path)])
+    inode = path.stat().st_ino
+    monkeypatch.setattr(lookup, nameless)
+    assert run_module(node_files, files=[entry(path)])["changed_paths"] == [str(path)]
+    assert path.stat().st_ino != inode
