@@ -1,7 +1,8 @@
-"""What the tests of cluster roles share: kubectl of the site under test."""
+"""What tests of roles share: kubectl of the site under test, a further run of the scenario, a run that loses its restarts."""
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -52,3 +53,36 @@ def fetch():
                 forwarder.terminate()
 
     return read
+
+
+@pytest.fixture
+def converge():
+    """Runs converge.yml again: `converge(name=value)` gives how many tasks changed something (None: failed), and the output."""
+    ephemeral, scenario = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]), os.environ["MOLECULE_SCENARIO_NAME"]
+
+    def run(**variables):
+        playbook = PROJECT / "molecule" / scenario / "converge.yml"
+        command = ["ansible-playbook", f"--inventory={ephemeral / 'inventory'}", f"--extra-vars={json.dumps(variables)}", playbook]
+        environment = os.environ | {"ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg")}
+        done = subprocess.run(command, cwd=PROJECT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        changed = sum(int(number) for number in re.findall(r"changed=(\d+)", done.stdout))
+        return (None if done.returncode else changed), done.stdout
+
+    return run
+
+
+@pytest.fixture
+def lost_restart(host, converge):
+    """A run that writes its files and dies at the first restart: `lost_restart(name=value)`."""
+    program = "/usr/local/sbin/systemctl"  # before the real one for whoever comes by sudo
+    script = '#!/bin/sh\n[ "$1" != restart ] || exit 1\nexec /usr/bin/systemctl "$@"\n'
+
+    def run(**variables):
+        host.check_output(f"printf '%s' '{script}' > {program} && chmod 755 {program}")
+        try:
+            changed, output = converge(**variables)
+        finally:
+            host.check_output(f"rm {program}")
+        assert changed is None and "The next run tries it again" in output
+
+    return run

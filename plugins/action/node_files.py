@@ -10,7 +10,7 @@ from ansible.template import trust_as_template
 
 SHARED_TEMPLATES = str(Path(__file__).parents[2] / "templates")
 
-FILE_KEYS = ("path", "content", "mode", "owner", "group", "sensitive")
+FILE_KEYS = ("path", "content", "mode", "owner", "group", "sensitive", "restarts", "trial")
 
 
 class ActionModule(ActionBase):

@@ -47,3 +47,14 @@ def write(path: Path, want: dict) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def proven(path: Path) -> Path:
+    """Where the content is kept that `path` had before the change that is on trial."""
+    return path.with_name(f"{path.name}.proven")
+
+
+def keep(path: Path, have: dict | None, want: dict) -> None:
+    """Keep what stands at `path`, nothing for a file that is not there; what an unfinished trial has kept stays."""
+    if not proven(path).exists():
+        write(proven(path), {**want, "content": have["content"] if have else b""})

@@ -1,13 +1,15 @@
 #!/usr/bin/python
-"""Write many files on a node in one task."""
+"""Write many files on a node and bring them into force, in one task."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: node_files
-short_description: Write many files on a node in one task
+short_description: Write many files on a node and bring them into force, in one task
 description:
   - Each file is compared with what stands on the node and replaced atomically when it differs.
+  - What reads a changed file takes it over at once; a change whose run died before that is taken over by the next run.
+    Below C(/etc/systemd/system) that is systemd itself.
   - One task for a whole component keeps a run that changes nothing short.
 options:
   files:
@@ -24,6 +26,13 @@ options:
       owner: {description: Owner., type: str, default: root}
       group: {description: Group., type: str, default: root}
       sensitive: {description: Keep the content out of the diff., type: bool, default: false}
+      restarts: {description: Unit that reads the file when it starts., type: str}
+      trial:
+        description: >-
+          The change is on trial. The file's old content is kept as C(path) with C(.proven) until somebody removes that,
+          and for so long the file counts as changed. There was no file when it is empty.
+        type: bool
+        default: false
   absent:
     description: Files that must not be there.
     type: list
@@ -33,6 +42,16 @@ options:
     description: Command that must succeed before the file C(path) is replaced; C(%s) is the new file.
     type: dict
     default: {}
+  running:
+    description: Units that run and start at boot. One whose program was replaced since its start is restarted.
+    type: list
+    elements: str
+    default: []
+  enabled:
+    description: The same for units that something else starts.
+    type: list
+    elements: str
+    default: []
 author: VoiceHelper
 """
 
@@ -41,13 +60,18 @@ changed_paths:
   description: The files that were written or removed (or would be, in check mode).
   type: list
   returned: always
+taken_over:
+  description: What systemctl was asked to do (or would be, in check mode).
+  type: list
+  returned: always
 """
 
 import tempfile
 from pathlib import Path
 
+from ansible.module_utils import units
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.file_bundle import current, differs, write
+from ansible.module_utils.file_bundle import current, differs, keep, proven, write
 
 FILE_SPEC = {
     "path": {"type": "path", "required": True},
@@ -56,6 +80,8 @@ FILE_SPEC = {
     "owner": {"type": "str", "default": "root"},
     "group": {"type": "str", "default": "root"},
     "sensitive": {"type": "bool", "default": False},
+    "restarts": {"type": "str"},
+    "trial": {"type": "bool", "default": False},
 }
 
 
@@ -84,46 +110,65 @@ def check_candidate(module, path, content):
         module.fail_json(msg=f"{path}: the new file was refused by `{command}`: {(err or out).strip()}", rc=rc)
 
 
+def written(module, item, diffs):
+    """Write one file where it differs, its reader marked before; whether it did or is still on trial."""
+    path = Path(item["path"])
+    want = {"content": item["content"].encode(), "mode": int(item["mode"], 8), "owner": item["owner"], "group": item["group"]}
+    try:
+        have = current(path)
+        if not differs(have, want):
+            return item["trial"] and proven(path).exists()
+        if have is None or have["content"] != want["content"]:
+            if not module.check_mode:  # on a blank node the validating program is not there yet
+                check_candidate(module, item["path"], want["content"])
+            diffs.append(diff_of(item["path"], have["content"] if have else b"", want["content"], item["sensitive"]))
+        if not module.check_mode:
+            units.mark(units.readers(item["path"], item["restarts"]))
+            if item["trial"]:
+                keep(path, have, want)
+            write(path, want)
+    except IsADirectoryError:
+        module.fail_json(msg=f"{path}: found a directory, wanted a file")
+    except (OSError, KeyError) as error:
+        module.fail_json(msg=f"{path}: could not be written: {error}")
+    return True
+
+
+def in_force(module, changed):
+    """What systemctl does to bring changed files and the wanted state of the units into force; done unless in check mode."""
+    names = [*module.params["running"], *module.params["enabled"]]
+    involved = {item["path"]: units.readers(item["path"], item["restarts"]) for item in module.params["files"]}
+    waiting = {name for path in changed for name in involved.get(path, [])}
+    pending = waiting | units.marked({name for readers in involved.values() for name in readers})
+    try:
+        todo = units.steps(units.look(module.run_command, names), module.params["running"], pending)
+        if not module.check_mode:
+            units.take(module.run_command, todo)
+    except units.UnitError as error:
+        module.fail_json(msg=str(error), changed=bool(changed), changed_paths=changed)
+    return [" ".join(step) for step in todo]
+
+
 def main():
     module = AnsibleModule(
         argument_spec={
             "files": {"type": "list", "elements": "dict", "default": [], "options": FILE_SPEC},
             "absent": {"type": "list", "elements": "path", "default": []},
             "validate": {"type": "dict", "default": {}},
+            "running": {"type": "list", "elements": "str", "default": []},
+            "enabled": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )
-    changed, diffs = [], []
-    for item in module.params["files"]:
-        path = Path(item["path"])
-        want = {
-            "content": item["content"].encode(),
-            "mode": int(item["mode"], 8),
-            "owner": item["owner"],
-            "group": item["group"],
-        }
-        try:
-            have = current(path)
-        except IsADirectoryError:
-            module.fail_json(msg=f"{path}: found a directory, wanted a file")
-        if not differs(have, want):
-            continue
-        if have is None or have["content"] != want["content"]:
-            if not module.check_mode:  # on a blank node the validating program is not there yet
-                check_candidate(module, item["path"], want["content"])
-            diffs.append(diff_of(item["path"], have["content"] if have else b"", want["content"], item["sensitive"]))
-        changed.append(item["path"])
-        if not module.check_mode:
-            try:
-                write(path, want)
-            except (OSError, KeyError) as error:
-                module.fail_json(msg=f"{path}: could not be written: {error}")
+    diffs = []
+    changed = [item["path"] for item in module.params["files"] if written(module, item, diffs)]
     for name in module.params["absent"]:
         if Path(name).exists() or Path(name).is_symlink():
             changed.append(name)
             if not module.check_mode:
                 Path(name).unlink()
-    module.exit_json(changed=bool(changed), changed_paths=changed, diff=diffs)
+    taken_over = in_force(module, changed)
+    module.exit_json(changed=bool(changed or taken_over), changed_paths=changed, taken_over=taken_over, diff=diffs)
 
 
 if __name__ == "__main__":

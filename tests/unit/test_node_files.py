@@ -104,3 +104,23 @@ def test_a_file_of_an_owner_without_a_name_is_replaced(run_module, tmp_path, mon
     monkeypatch.setattr(lookup, nameless)
     assert run_module(node_files, files=[entry(path)])["changed_paths"] == [str(path)]
     assert path.stat().st_ino != inode
+
+
+def test_a_file_that_cannot_be_read_is_an_error_that_names_it(run_module, tmp_path):
+    (tmp_path / "file").symlink_to("file")
+    with pytest.raises(run_module.failure, match=r"file: could not be written: .*symbolic links"):
+        run_module(node_files, files=[entry(tmp_path / "file")])
+
+
+def test_a_change_on_trial_keeps_what_was_proven_until_it_is(run_module, tmp_path):
+    path, proven = tmp_path / "rules", tmp_path / "rules.proven"
+    first = [entry(path, "first\n", trial=True)]
+    run_module(node_files, files=first)
+    assert proven.read_text() == ""  # there was none
+    assert run_module(node_files, check=True, files=first)["changed_paths"] == [str(path)]  # as after a run that died
+    proven.unlink()
+    assert not run_module(node_files, files=first)["changed"]
+
+    run_module(node_files, files=[entry(path, "second\n", trial=True)])
+    run_module(node_files, files=[entry(path, "third\n", trial=True)])  # never the second, which nobody has proved
+    assert proven.read_text() == "first\n" and path.read_text() == "third\n"

@@ -45,3 +45,12 @@ def test_journal_is_bounded(host):
 
 def test_no_unit_has_failed(host):
     assert host.check_output("systemctl --failed --no-legend --plain") == ""
+
+
+def test_settings_whose_run_died_are_brought_into_force_by_the_next(host, converge, lost_restart):
+    changed = {"base_sysctl": {"net.core.somaxconn": 20000}}
+    lost_restart(**changed)
+    assert host.sysctl("net.core.somaxconn") == 32768
+    assert converge(**changed)[0] == 1 and host.sysctl("net.core.somaxconn") == 20000
+    assert converge(**changed)[0] == 0
+    converge()

@@ -18,3 +18,16 @@ def test_a_control_plane_serves_time_even_alone(host):
 
 def test_there_is_one_time_service(host):
     assert not host.package("systemd-timesyncd").is_installed
+
+
+def test_a_restart_that_a_run_lost_is_done_by_the_next_and_once(host, converge, lost_restart):
+    def server():
+        return host.check_output("systemctl show --property=MainPID --value chrony")
+
+    before, changed = server(), {"time_sync_servers": ["192.0.2.123"]}
+    lost_restart(**changed)
+    assert server() == before and host.file("/etc/chrony/chrony.conf").contains("192.0.2.123")
+    assert converge(**changed)[0] == 1
+    after = server()
+    assert after != before and "192.0.2.123" in host.check_output("chronyc -n sources")
+    assert converge(**changed)[0] == 0 and server() == after
