@@ -44,6 +44,15 @@ def test_certificates_that_end_within_the_margin_are_renewed_and_used(host):
     assert after.not_valid_before_utc > before.not_valid_before_utc
 
 
+def test_what_was_renewed_and_not_restarted_is_restarted_by_the_next_run(host):
+    """As after a run that was cut off behind `kubeadm certs renew all`."""
+    host.check_output("/usr/local/bin/kubeadm certs renew scheduler.conf")
+    ran = host.run(f"timeout 400 {PROGRAM}")
+    assert ran.succeeded, ran.stdout + ran.stderr
+    assert [line for line in ran.stdout.splitlines() if line.startswith("restarting")] == ["restarting kube-scheduler"]
+    assert "restarting" not in host.check_output(PROGRAM)
+
+
 @pytest.mark.parametrize("part", ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"])
 def test_every_part_runs_afterwards(host, part):
     deadline = time.monotonic() + 120

@@ -1,0 +1,95 @@
+"""The program that renews a control plane's certificates, on a control plane that this test plays."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import types
+
+import jinja2
+import pytest
+
+DAY = 86400
+CERTIFICATES = {
+    "etcd": "pki/etcd/server.crt",
+    "kube-apiserver": "pki/apiserver.crt",
+    "kube-controller-manager": "controller-manager.conf",
+    "kube-scheduler": "scheduler.conf",
+}
+
+
+class ControlPlane:
+    """Certificates with an end, and containers with a beginning; `now` goes on with everything that is done."""
+
+    def __init__(self, folder, days_left):
+        self.folder, self.days_left, self.now = folder, days_left, 1000
+        self.well = True
+        self.restarted = []
+        self.started = dict.fromkeys(CERTIFICATES, 2000)
+        for path in CERTIFICATES.values():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).touch()
+        self._date()
+        self.now = 3000
+
+    def _date(self):
+        for path in CERTIFICATES.values():
+            os.utime(self.folder / path, (self.now, self.now))
+
+    def run(self, program, *arguments):
+        """What kubeadm and crictl do; anything else is no command of theirs."""
+        self.now += 1
+        match (program.rpartition("/")[2], *arguments):
+            case ("kubeadm", "certs", "check-expiration", "--output=json"):
+                return json.dumps({"certificates": [{"name": "apiserver", "residualTime": self.days_left * DAY}]})
+            case ("kubeadm", "certs", "renew", "all"):
+                self.days_left = 365
+                self._date()
+                return ""
+            case ("crictl", "ps", "--output=json", "--label", label):
+                part = label.removeprefix("io.kubernetes.container.name=")
+                return json.dumps({"containers": [{"id": part, "createdAt": str(self.started[part] * 10**9)}]})
+            case ("crictl", "stop", "--timeout=30", part):
+                self.started[part] = self.now
+                self.restarted.append(part)
+                return ""
+        raise subprocess.CalledProcessError(1, [program, *arguments])
+
+
+@pytest.fixture
+def renewal(project, tmp_path):
+    """``renewal(days_left)`` gives the control plane and the program's main."""
+    source = (project / "roles/certificate_renewal/templates/renew-certificates.py.j2").read_text()
+    program = types.ModuleType("renew_certificates")
+    values = {"certificate_renewal_days_left": 60, "ansible_host": "192.0.2.11", "platform_api_port": 6443}
+    exec(jinja2.Template(source, undefined=jinja2.StrictUndefined).render(values), program.__dict__)
+
+    def make(days_left):
+        plane = ControlPlane(tmp_path, days_left)
+        program.KUBERNETES, program.run, program.healthy = tmp_path, plane.run, lambda: plane.well
+        return plane, program.main
+
+    return make
+
+
+def test_nothing_is_restarted_while_all_last(renewal):
+    plane, main = renewal(days_left=300)
+    assert main() == 0
+    assert plane.restarted == []
+
+
+def test_what_ends_soon_is_renewed_and_every_part_restarted_once(renewal):
+    plane, main = renewal(days_left=30)
+    assert (main(), main()) == (0, 0)
+    assert plane.restarted == list(CERTIFICATES)
+
+
+def test_a_run_that_was_cut_off_is_finished_by_the_next(renewal):
+    plane, main = renewal(days_left=30)
+    plane.well = False
+    assert main() == 1
+    assert plane.restarted == ["etcd"]
+    plane.well = True
+    assert main() == 0
+    assert plane.restarted == list(CERTIFICATES)
