@@ -38,6 +38,7 @@ options:
     description: Where etcd will write. Its disk is timed while the node is not part of a cluster. Empty for no test.
     type: str
     default: ""
+  packet_filter: {description: File of the packet filter's rules. Empty when the machine has none of ours., type: path, default: ""}
 author: VoiceHelper
 """
 
@@ -48,6 +49,7 @@ hostname: {description: The current host name., type: str, returned: always}
 hosts_file: {description: What /etc/hosts says., type: str, returned: always}
 packages: {description: Installed packages., type: list, returned: always}
 ready_units: {description: Services and timers that run now and start at boot., type: list, returned: always}
+packet_filter_in_force: {description: Whether the kernel has exactly the rules of that file., type: bool, returned: always}
 kubernetes: {description: Whether the node has joined and which versions it has., type: dict, returned: always}
 """
 
@@ -57,7 +59,7 @@ import time
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.probe import hardware, network, software
+from ansible.module_utils.probe import hardware, network, packet_filter, software
 
 PEER_SPEC = {
     "name": {"type": "str", "required": True},
@@ -94,6 +96,7 @@ def look(params: dict) -> dict:
         "kubernetes": state,
         "packages": software.packages(),
         "ready_units": software.ready_units(),
+        "packet_filter_in_force": packet_filter.in_force(params["packet_filter"]),
     }
     return {**seen, "clock": [began, time.time()]}
 
@@ -110,6 +113,7 @@ def main():
             "disk_label": {"type": "str", "required": True},
             "disk_filesystem": {"type": "str", "default": "xfs"},
             "etcd_directory": {"type": "str", "default": ""},
+            "packet_filter": {"type": "path", "default": ""},
         },
         supports_check_mode=True,
     )

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import http.server
 import importlib.util
+import os
 import socket
+import subprocess
 import threading
+from pathlib import Path
 
 import node_probe
 import pytest
@@ -48,6 +51,7 @@ def test_one_call_sees_everything(run_module):
     assert seen["cpus"] >= 1 and seen["memory_gib"] > 0
     assert "found no disk /dev/no-such, wanted a block device" in seen["refused_disks"][0]
     assert seen["fsync_p99_ms"] is None
+    assert seen["packet_filter_in_force"] is False
     assert seen["clock"][0] <= seen["clock"][1]
 
 
@@ -88,3 +92,18 @@ def test_the_version_of_the_api_server_is_read_from_its_manifest(tmp_path, monke
     monkeypatch.setattr(software, "KUBERNETES", tmp_path)
     assert software.kubernetes()["api_server"] == "1.35.8"
     assert software.kubernetes()["joined"]
+
+
+def test_the_version_of_the_kubelet_is_that_of_the_process(tmp_path, monkeypatch):
+    """A shell plays the kubelet: it says its version, and goes on when its file is replaced."""
+    kubelet, systemctl = tmp_path / "kubelet", tmp_path / "systemctl"
+    kubelet.write_bytes(Path("/bin/bash").resolve().read_bytes())
+    kubelet.chmod(0o755)
+    version = subprocess.run([kubelet, "--version"], capture_output=True, text=True, check=True).stdout.splitlines()[0]
+    with subprocess.Popen([kubelet, "-c", "read"], stdin=subprocess.PIPE) as process:
+        systemctl.write_text(f"#!/bin/sh\n[ \"$1 $4\" = 'show kubelet' ] && echo {process.pid}\n")
+        systemctl.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+        kubelet.unlink()
+        assert software.kubelet_version() == version.rpartition("v")[2]
+        process.stdin.close()

@@ -3,11 +3,21 @@
 import json
 import os
 import socket
+import time
 from pathlib import Path
 
 import pytest
+from node import lab_of
 
-OPEN, CLOSED = 30080, 9999
+OPEN, CLOSED = 8080, 30080  # that of a NodePort is not open by itself either
+RULES = "/etc/voicehelper/firewall.nft"
+PROVEN = f"{RULES}.proven"
+
+
+@pytest.fixture(scope="module")
+def lab():
+    """The machine from outside: its power."""
+    return lab_of(f"molecule-{os.environ['MOLECULE_SCENARIO_NAME']}", "trixie", Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"], "lab"))
 
 
 @pytest.fixture(scope="module")
@@ -82,4 +92,35 @@ def test_tables_of_others_survive_a_reload(host):
 
 
 def test_the_way_back_is_given_up_once_ssh_is_proved(host):
-    assert host.run("systemctl is-active voicehelper-firewall-undo.timer").stdout.strip() == "inactive"
+    assert not host.file(PROVEN).exists
+
+
+def test_rules_that_are_gone_or_were_changed_by_hand_come_back(host, converge):
+    host.check_output("nft delete table inet voicehelper")
+    assert converge()[0] == 2  # and the rules are loaded
+    host.check_output("nft add rule inet voicehelper input tcp dport 9999 accept")
+    assert converge()[0] == 2
+    assert "9999" not in host.check_output("nft list table inet voicehelper")
+    assert converge()[0] == 0
+
+
+def test_rules_that_shut_ssh_out_give_way_to_those_before_and_the_next_run_tries_again(host, converge, address):
+    proven = host.file(RULES).content
+    assert converge(firewall_ssh_from=["192.0.2.1"])[0] is None
+    deadline = time.monotonic() + 90
+    while not answers(address, 22):
+        assert time.monotonic() < deadline, "the way back was not taken"
+    assert host.file(RULES).content == proven and not host.file(PROVEN).exists
+    assert not answers(address, CLOSED)
+    assert converge(firewall_log_drops=True)[0] == 2
+
+
+def test_rules_on_trial_when_the_power_goes_give_way_at_boot(host, converge, address, lab):
+    assert converge()[0] == 2
+    proven = host.file(RULES).content
+    host.check_output(f"cp {RULES} {PROVEN} && sed -i /SSH/d {RULES} && sync")
+    lab.kill(lab.topology.nodes[0])
+    lab.start(lab.topology.nodes[0])
+    assert host.file(RULES).content == proven and not host.file(PROVEN).exists
+    assert not answers(address, CLOSED)
+    assert converge()[0] == 0

@@ -2,6 +2,8 @@
 
 import pytest
 
+SETTINGS = "/etc/ssh/sshd_config.d/10-voicehelper.conf"
+
 
 @pytest.fixture(scope="module")
 def settings(host):
@@ -25,5 +27,24 @@ def test_settings_are_in_force(settings, name, value):
 
 
 def test_the_way_back_is_given_up_once_ssh_is_proved(host):
-    assert host.run("systemctl is-active voicehelper-ssh-undo.timer").stdout.strip() == "inactive"
+    assert not host.file(f"{SETTINGS}.proven").exists
     assert host.service("ssh").is_running
+
+
+def test_settings_that_a_run_wrote_and_did_not_bring_into_force_are_taken_over_by_the_next(host, converge):
+    """As a run leaves them that dies before the reload."""
+    host.check_output(f"cp {SETTINGS} {SETTINGS}.proven")
+    assert converge()[0] > 1
+    assert not host.file(f"{SETTINGS}.proven").exists
+    assert converge()[0] == 0
+
+
+def test_settings_that_nobody_proves_give_way_to_those_before(host):
+    host.check_output(f"printf 'MaxAuthTries 3\\n' > {SETTINGS}.proven && systemctl start voicehelper-ssh-undo.service")
+    assert host.file(SETTINGS).content_string == "MaxAuthTries 3\n" and not host.file(f"{SETTINGS}.proven").exists
+    assert host.service("ssh").is_running
+
+
+def test_and_the_next_run_changes_that(host, converge):
+    assert converge()[0] > 1
+    assert "PasswordAuthentication no" in host.file(SETTINGS).content_string

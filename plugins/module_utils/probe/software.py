@@ -10,7 +10,7 @@ KUBERNETES = Path("/etc/kubernetes")
 API_SERVER_TAG = re.compile(r"image:.*kube-apiserver:v([0-9.]+)")
 
 
-def _lines(*command: str) -> list[str]:
+def output_lines(*command: str) -> list[str]:
     """Output lines of a command; none when it is not there or fails."""
     try:
         answer = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -22,28 +22,36 @@ def _lines(*command: str) -> list[str]:
 def packages() -> list[str]:
     """Names of the installed packages."""
     if Path("/usr/bin/dpkg-query").exists():
-        rows = (line.split() for line in _lines("dpkg-query", "-W", "-f", "${db:Status-Abbrev} ${Package}\\n"))
+        rows = (line.split() for line in output_lines("dpkg-query", "-W", "-f", "${db:Status-Abbrev} ${Package}\\n"))
         return sorted({row[1] for row in rows if row[0].startswith("ii")})
-    return sorted(set(_lines("rpm", "-qa", "--qf", "%{NAME}\\n")))
+    return sorted(set(output_lines("rpm", "-qa", "--qf", "%{NAME}\\n")))
 
 
 def ready_units() -> list[str]:
     """Services and timers that run now and start at boot."""
     kinds = ("--type=service,timer", "--no-legend", "--plain")
-    active = {line.split()[0] for line in _lines("systemctl", "list-units", "--state=active", *kinds)}
-    enabled = {line.split()[0] for line in _lines("systemctl", "list-unit-files", "--state=enabled", *kinds)}
+    active = {line.split()[0] for line in output_lines("systemctl", "list-units", "--state=active", *kinds)}
+    enabled = {line.split()[0] for line in output_lines("systemctl", "list-unit-files", "--state=enabled", *kinds)}
     return sorted(active & enabled)
+
+
+def kubelet_version() -> str:
+    """Version of the kubelet that runs, which need not be the one on disk; of that one when none runs, "" when there is none."""
+    pid = output_lines("systemctl", "show", "--property=MainPID", "--value", "kubelet") or ["0"]
+    for program in (f"/proc/{pid[0]}/exe", "/usr/local/bin/kubelet", "/usr/bin/kubelet"):
+        if answer := output_lines(program, "--version"):
+            return answer[0].rpartition("v")[2]
+    return ""
 
 
 def kubernetes() -> dict:
     """{joined: whether this machine is part of a cluster, kubelet, api_server: versions, "" where there is none}."""
     manifest = KUBERNETES / "manifests/kube-apiserver.yaml"
     tag = API_SERVER_TAG.search(manifest.read_text()) if manifest.exists() else None
-    answer = _lines("/usr/local/bin/kubelet", "--version") or _lines("/usr/bin/kubelet", "--version")
     return {
         "joined": (KUBERNETES / "kubelet.conf").exists(),
         "api_server": tag.group(1) if tag else "",
-        "kubelet": answer[0].rpartition("v")[2] if answer else "",
+        "kubelet": kubelet_version(),
     }
 
 
