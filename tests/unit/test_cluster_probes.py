@@ -131,3 +131,22 @@ def test_kubectl_is_tried_again_while_there_is_patience(impatient):
 def test_kubectl_that_never_works_says_why(impatient):
     with pytest.raises(RuntimeError, match="kubectl exec: refused"):
         impatient("echo refused >&2; exit 1", 0.5).run_kubectl("exec")
+
+
+def test_the_packet_filter_is_in_force_where_nobody_answers(monkeypatch):
+    """A socket whose queue is full is as silent as a filter that drops; one that is gone refuses."""
+    site = Site()
+    with socket.create_server(("127.0.0.2", 0), backlog=0) as server, socket.socket() as waiting:
+        port = server.getsockname()[1]
+        monkeypatch.setattr(network, "_KUBELET_PORT", port)
+        monkeypatch.setattr(network, "_SILENCE_SECONDS", 0.5)
+        site.nodes = {"silent": "127.0.0.2", "refusing": "127.0.0.3"}
+        waiting.connect(("127.0.0.2", port))
+        silent, refusing = network.packet_filter(site, None)
+        assert silent.ok and "timed out" in silent.detail
+        assert not refusing.ok and "refuses 127.0.0.1: no packet filter is in force" in refusing.detail
+    with socket.create_server(("127.0.0.2", port)):
+        site.nodes = {"open": "127.0.0.2"}
+        assert [found.ok for found in network.packet_filter(site, None)] == [False]
+        site.nodes = {"open": "127.0.0.2", "here": "127.0.0.1"}
+        assert [found.ok for found in network.packet_filter(site, None)] == [True, True]

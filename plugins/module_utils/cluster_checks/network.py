@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 import time
 import urllib.request
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ansible.module_utils.cluster_checks.base import POLL_SECONDS, Finding, Site, check
@@ -12,6 +14,7 @@ from ansible.module_utils.cluster_checks.playground import GUARDED, OPEN, Playgr
 
 _KUBELET_PORT = 10250
 _WIREGUARD_KEY = "network.cilium.io/wg-pub-key"
+_SILENCE_SECONDS = 3.0  # a packet that is dropped is answered by nobody
 
 
 def _probed(name: str) -> None:
@@ -114,3 +117,27 @@ def load_balancer(site: Site, ground: Playground) -> Iterable[Finding]:
                 error = str(fault)
         time.sleep(POLL_SECONDS)
     return [Finding("load_balancer", address or "front", False, error)]
+
+
+@check("packet_filter")
+def packet_filter(site: Site, _ground: Any) -> Iterable[Finding]:
+    """The port of the kubelet, which is for nodes and pods alone, gives this machine no answer, not even a refusal."""
+    with ThreadPoolExecutor(32) as pool:
+        return list(pool.map(lambda node: _silent(site, *node), site.nodes.items()))
+
+
+def _silent(site: Site, name: str, address: str) -> Finding:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as route:
+        route.connect((address, _KUBELET_PORT))
+        ours = route.getsockname()[0]
+    if ours in site.nodes.values():
+        return Finding("packet_filter", name, True, f"asked from {ours}, a node, which may come in")
+    try:
+        socket.create_connection((address, _KUBELET_PORT), timeout=_SILENCE_SECONDS).close()
+    except ConnectionRefusedError:
+        answer = "refuses"
+    except OSError as silence:
+        return Finding("packet_filter", name, True, f"port {_KUBELET_PORT} for {ours}: {silence}")
+    else:
+        answer = "lets in"
+    return Finding("packet_filter", name, False, f"port {_KUBELET_PORT} {answer} {ours}: no packet filter is in force")
