@@ -3,12 +3,17 @@
 
 def test_the_updater_runs_by_its_timer(host):
     assert host.package("unattended-upgrades").is_installed
-    assert host.service("apt-daily-upgrade.timer").is_running
-    assert host.service("apt-daily-upgrade.timer").is_enabled
+    for timer in ("apt-daily.timer", "apt-daily-upgrade.timer"):
+        assert host.service(timer).is_running
+        assert host.service(timer).is_enabled
 
 
 def test_it_never_reboots(host):
     assert 'Unattended-Upgrade::Automatic-Reboot "false";' in host.check_output("apt-config dump")
+
+
+def test_a_new_kernel_comes_and_waits_for_the_operators_reboot(host):
+    assert "linux-" not in host.check_output("apt-config dump Unattended-Upgrade::Package-Blacklist")
 
 
 def test_what_the_cluster_runs_on_is_left_to_the_operator(host):
