@@ -45,3 +45,9 @@ def test_an_image_is_pulled_by_its_upstream_name(host):
     images = json.loads(host.check_output("/usr/local/bin/crictl images --output json"))["images"]
     pulled = next(digest for image in images for digest in image["repoDigests"] if digest.startswith("registry.k8s.io/"))
     assert "Image is up to date" in host.check_output(f"/usr/local/bin/crictl pull {pulled}")
+
+
+def test_a_password_of_the_proxy_would_be_for_root_alone(host):
+    assert host.file("/etc/containerd/proxy.env").mode == 0o600
+    assert "/etc/containerd/proxy.env" in host.check_output("systemctl show --property=EnvironmentFiles --value containerd")
+    assert "PROXY" not in host.check_output("systemctl show --property=Environment --value containerd")
