@@ -20,35 +20,40 @@ ansible.module_utils.__path__.append(str(_PROJECT / "plugins/module_utils"))
 from ansible.module_utils.kube_api import ApiError, KubeApi, UnknownKind
 from ansible.module_utils.kube_stages import stages
 from ansible.module_utils.kube_status import Hopeless, awaited, describe, explain, pending
-from ansible.module_utils.scale_guard import refusals
+from ansible.module_utils.kube_together import stop_changed
+from ansible.module_utils.scale_guard import declare, refusals
 
 _PARALLEL = 6
 _POLL_SECONDS = 1.0
 _PROGRESS_SECONDS = 20
+_STOP_SECONDS = 180
 _SERVER_FIELDS = ("managedFields", "resourceVersion", "generation", "uid", "creationTimestamp", "selfLink")
 _HIDDEN = "(hidden)"
 
 
 class ActionModule(ActionBase):
-    """Arguments: name, template, kubeconfig, labels, wait (true, false or a list of references), timeout (seconds), confirmed (a list)."""
+    """Arguments: name, template, kubeconfig, domain, labels, wait (true, false or a list of references), timeout (seconds), confirmed."""
 
     TRANSFERS_FILES = False
-    _VALID_ARGS = frozenset(("name", "template", "kubeconfig", "labels", "wait", "timeout", "confirmed"))
+    _VALID_ARGS = frozenset(("name", "template", "kubeconfig", "domain", "labels", "wait", "timeout", "confirmed"))
 
     def run(self, tmp=None, task_vars=None):
         result = super().run(tmp, task_vars)
         arguments, check = self._task.args, self._task.check_mode
-        name, timeout = arguments["name"], float(arguments.get("timeout", 300))
+        name, domain, timeout = arguments["name"], arguments["domain"], float(arguments.get("timeout", 300))
         source = self._find_needle("templates", arguments["template"])
         objects = parse(rendered(self._loader, self._templar, source, task_vars), source)
         for item in objects:
             prepare(item, arguments.get("labels") or {})
+        declare(objects, domain)
         if not Path(arguments["kubeconfig"]).is_file():
             raise AnsibleActionFail(f"{name}: no kubeconfig at {arguments['kubeconfig']}: run playbooks/kubernetes.yml")
 
         api, deadline = KubeApi(arguments["kubeconfig"]), time.monotonic() + timeout
-        if refused := refusals(api, name, objects, arguments.get("confirmed") or []):
+        if refused := refusals(api, name, objects, arguments.get("confirmed") or [], domain):
             raise AnsibleActionFail("\n".join([f"{name}: nothing was changed", *(f"  {line}" for line in refused)]))
+        if not check:
+            _stop(api, name, objects, domain)
         changes, applied = [], []
         for stage in stages(objects):
             outcomes = _apply(api, name, stage, check, deadline)
@@ -65,6 +70,13 @@ class ActionModule(ActionBase):
         if self._task.diff:
             result["diff"] = [_diff(*change) for change in changes]
         return result
+
+
+def _stop(api, name, objects, domain):
+    try:
+        stop_changed(api, objects, domain, _STOP_SECONDS)
+    except ApiError as error:
+        raise AnsibleActionFail(f"{name}: {error.message}") from error
 
 
 def rendered(loader, templar, source, variables):

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 PROJECT = Path(__file__).parents[3]
+FIXED = {"domain": "test.example.org", "labels": {"bundle": "test"}}
 sys.path.append(str(PROJECT / "tests"))
 import api_server
 from ansible.module_utils.kube_api import KubeApi
@@ -39,7 +40,7 @@ def bundle(kubeconfig, tmp_path):
     def apply(*documents, options=(), **arguments):
         template, playbook = tmp_path / "bundle.yml.j2", tmp_path / "play.yml"
         template.write_text(documents[0] if isinstance(documents[0], str) else yaml.safe_dump_all(documents))
-        task = {"name": "test", "template": str(template), "kubeconfig": str(kubeconfig), "labels": {"bundle": "test"}, **arguments}
+        task = {"name": "test", "template": str(template), "kubeconfig": str(kubeconfig), **FIXED, **arguments}
         play = {"hosts": "localhost", "gather_facts": False, "vars": {"platform_name": "voicehelper"}, "tasks": [{"k8s_bundle": task}]}
         playbook.write_text(yaml.safe_dump([play]))
         environment = {**os.environ, "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json", "ANSIBLE_CALLBACKS_ENABLED": "ansible.posix.json"}
@@ -206,6 +207,30 @@ def test_members_are_kept_until_their_loss_is_confirmed_by_name(bundle, api):
         assert api.get(config_map("beside")) is None and api.get(stateful_set("store"))["spec"]["replicas"] == 3
     assert not bundle(stateful_set("store", replicas=1), wait=False, confirmed=["scale-down:store"]).get("failed")
     assert api.get(stateful_set("store"))["spec"]["replicas"] == 1
+
+
+def test_members_are_kept_before_they_are_stopped_to_start_together(bundle, api):
+    def store(replicas, together):
+        item = stateful_set("pools", replicas=replicas)
+        item["metadata"]["annotations"] = {"test.example.org/together": together}
+        return item
+
+    bundle(store(8, "old"), wait=False)
+    for options in ([], ["--check"]):
+        assert "spec.replicas: found 8, wanted 4" in bundle(store(4, "new"), wait=False, options=options)["msg"]
+        assert api.get(stateful_set("pools"))["spec"]["replicas"] == 8
+    api.request("PATCH", api.path(stateful_set("pools")), body={"spec": {"replicas": 0}}, content_type="application/merge-patch+json")
+    assert "spec.replicas: found 8, wanted 4" in bundle(store(4, "new"), wait=False)["msg"]
+    assert not bundle(store(8, "new"), wait=False).get("failed")
+    assert api.get(stateful_set("pools"))["spec"]["replicas"] == 8
+
+
+def test_members_of_a_deleted_set_are_known_by_their_claims(bundle, api):
+    volume = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "data-gone-2", "namespace": "default"}}
+    volume["spec"] = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    bundle(volume, wait=False)
+    assert "spec.replicas: found 3, wanted 1" in bundle(stateful_set("gone", replicas=1), wait=False)["msg"]
+    assert not bundle(stateful_set("gone", replicas=3), wait=False).get("failed")
 
 
 def test_more_members_need_no_confirmation(bundle, api):
