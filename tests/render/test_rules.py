@@ -205,3 +205,17 @@ def test_static_volumes_share_no_directory(objects):
 def test_exactly_one_class_is_the_default(objects):
     marks = [c["metadata"]["annotations"]["storageclass.kubernetes.io/is-default-class"] for c in of_kind(objects, "StorageClass")]
     assert marks.count("true") == 1
+
+
+def test_nobody_is_given_rights_where_a_pod_is_root_on_its_node(objects):
+    level = ("pod-security.kubernetes.io/enforce", "privileged")
+    privileged = {item["metadata"]["name"] for item in of_kind(objects, "Namespace") if level in item["metadata"]["labels"].items()}
+    people = [item for item in of_kind(objects, "RoleBinding") if any(who["kind"] != "ServiceAccount" for who in item["subjects"])]
+    assert privileged and people
+    assert not privileged & {namespace(item) for item in people}
+
+
+def test_no_service_takes_an_address_that_nobody_gave_it(objects):
+    (policy,) = of_kind(objects, "CiliumL2AnnouncementPolicy")
+    assert policy["spec"] == {"loadBalancerIPs": True, "externalIPs": False}
+    assert not [label(item) for item in of_kind(objects, "Service") if item["spec"].get("externalIPs")]

@@ -59,7 +59,8 @@ def test_addresses_are_given_from_the_sites_pool(objects):
     (pool,) = objects("ciliumloadbalancerippools.cilium.io")
     conditions = {item["type"]: item["status"] for item in pool["status"]["conditions"]}
     assert conditions.get("cilium.io/PoolConflict") == "False"
-    assert objects("ciliuml2announcementpolicies.cilium.io")
+    (policy,) = objects("ciliuml2announcementpolicies.cilium.io")
+    assert policy["spec"]["loadBalancerIPs"] and not policy["spec"]["externalIPs"]
 
 
 def test_names_are_served(objects):
