@@ -1,5 +1,7 @@
 """What the groups may do, asked from the API server, and the accounts of the services."""
 
+import json
+
 import pytest
 
 OPERATOR, VIEWER = "voicehelper-operators", "voicehelper-viewers"
@@ -11,6 +13,14 @@ def may(host, kubectl, group, what):
         return kubectl(f"auth can-i {what} --as somebody --as-group {group}") == "yes"
     except AssertionError:  # "no" comes with exit status 1
         return False
+
+
+def refused(kubectl, item):
+    """Why the API server would not let an operator make this."""
+    dry = f"create --dry-run=server --as somebody --as-group {OPERATOR} --filename -"
+    with pytest.raises(AssertionError) as error:
+        kubectl(f"{dry} <<'END'\n{json.dumps(item)}\nEND")
+    return str(error.value)
 
 
 @pytest.mark.parametrize("group", [OPERATOR, VIEWER])
@@ -29,7 +39,7 @@ def test_neither_may(host, kubectl, group, what):
     "what",
     [
         "create pods/exec -n voicehelper-storage",
-        "create pods/portforward -n voicehelper-monitoring",
+        "create pods/portforward -n voicehelper-storage",
         "patch deployments.apps/scale -n voicehelper",
         "patch deployments.apps -n voicehelper",
         "patch configmaps -n voicehelper",
@@ -40,8 +50,25 @@ def test_an_operator_runs_the_workloads(host, kubectl, what):
     assert not may(host, kubectl, VIEWER, what)
 
 
-def test_an_operator_stays_in_the_platform(host, kubectl):
-    assert not may(host, kubectl, OPERATOR, "patch deployments.apps -n kube-system")
+@pytest.mark.parametrize("namespace", ["kube-system", "voicehelper-monitoring"])
+@pytest.mark.parametrize("what", ["patch deployments.apps", "create pods", "create pods/exec", "update pods/ephemeralcontainers"])
+def test_an_operator_stays_where_pods_are_restricted(host, kubectl, namespace, what):
+    assert not may(host, kubectl, OPERATOR, f"{what} -n {namespace}")
+
+
+@pytest.mark.parametrize("namespace", ["voicehelper", "voicehelper-storage", "voicehelper-monitoring"])
+def test_an_operator_makes_no_pod_that_reads_a_nodes_keys(kubectl, namespace):
+    container = {"name": "main", "image": "example.org/main:1", "volumeMounts": [{"name": "keys", "mountPath": "/keys"}]}
+    spec = {"containers": [container], "volumes": [{"name": "keys", "hostPath": {"path": "/etc/kubernetes/pki"}}]}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "keys", "namespace": namespace}, "spec": spec}
+    answer = refused(kubectl, pod)
+    assert "violates PodSecurity" in answer or "cannot create resource" in answer
+
+
+def test_an_operators_service_takes_no_address_of_the_network(kubectl):
+    spec = {"selector": {"app": "x"}, "ports": [{"port": 6443}], "externalIPs": ["192.0.2.1"]}
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "taken", "namespace": "voicehelper"}, "spec": spec}
+    assert "Use of external IPs is denied" in refused(kubectl, service)
 
 
 @pytest.mark.parametrize(
