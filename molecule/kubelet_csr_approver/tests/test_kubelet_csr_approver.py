@@ -16,15 +16,15 @@ from reach import addresses, hosts
 WATCHED_SECONDS = 8
 
 
-def request_of(node, address):
-    """PEM of a certificate request in the name of a node, for an address."""
+def request_of(node, address, *more):
+    """PEM of a certificate request in the name of a node, for an address and more names."""
     name = x509.Name(
         [
             x509.NameAttribute(x509.NameOID.ORGANIZATION_NAME, "system:nodes"),
             x509.NameAttribute(x509.NameOID.COMMON_NAME, f"system:node:{node}"),
         ]
     )
-    names = x509.SubjectAlternativeName([x509.DNSName(node), x509.IPAddress(ipaddress.ip_address(address))])
+    names = x509.SubjectAlternativeName([*map(x509.DNSName, (node, *more)), x509.IPAddress(ipaddress.ip_address(address))])
     builder = x509.CertificateSigningRequestBuilder().subject_name(name).add_extension(names, critical=False)
     signed = builder.sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())
     return signed.public_bytes(serialization.Encoding.PEM)
@@ -35,10 +35,10 @@ def ask(kubectl):
     """Ask, as a node would, for a serving certificate; gives the conditions that the request has after some seconds."""
     made = []
 
-    def run(node, address, as_node):
+    def run(node, address, *more, as_node):
         name = f"probe-{uuid.uuid4().hex[:8]}"
         spec = {
-            "request": base64.b64encode(request_of(node, address)).decode(),
+            "request": base64.b64encode(request_of(node, address, *more)).decode(),
             "signerName": "kubernetes.io/kubelet-serving",
             "usages": ["digital signature", "server auth"],
         }
@@ -72,6 +72,11 @@ def test_every_kubelet_serves_a_certificate_of_the_cluster(node, address):
 def test_a_node_gets_its_own(ask):
     node, address = next(iter(addresses().items()))
     assert "Approved" in ask(node, address, as_node=node)
+
+
+def test_no_node_gets_the_name_of_a_service(ask):
+    node, address = next(iter(addresses().items()))
+    assert "Approved" not in ask(node, address, "kubernetes.default.svc", as_node=node)
 
 
 def test_an_address_outside_the_site_is_not_approved(ask):
