@@ -2,6 +2,7 @@
 
 import json
 import threading
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from ansible.module_utils.cluster_checks import base, cluster, network, report
@@ -187,3 +188,38 @@ def test_nothing_found_is_not_well(tmp_path):
 
 def test_the_summary_names_what_failed():
     assert report.summary([RECORD, RECORD | {"result": "failed"}]) == "1 of 2 findings are well; failed: dns"
+
+
+def cron_job(schedule, hours, *, succeeded=True):
+    moment = (datetime.now(UTC) - timedelta(hours=hours)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    long_ago = "2020-01-01T00:00:00Z"
+    job = {"spec": {"activeDeadlineSeconds": 3600}}
+    return {
+        "metadata": {"name": "redis-backup", "namespace": "storage", "creationTimestamp": long_ago if succeeded else moment},
+        "spec": {"schedule": schedule, "startingDeadlineSeconds": 600, "jobTemplate": job},
+        "status": {"lastSuccessfulTime": moment} if succeeded else {"lastScheduleTime": moment},
+    }
+
+
+@pytest.mark.parametrize(
+    ("schedule", "hours", "ok"),
+    [
+        ("10 * * * *", 2, True),
+        ("10 * * * *", 3, False),
+        ("15 1 * * *", 25, True),
+        ("15 1 * * *", 26, False),
+        ("15 */6 * * *", 26, False),
+        ("15 1 * * 0", 24 * 8, True),
+        ("15 1 1 * *", 24 * 33, False),
+        ("@monthly", 24 * 30, True),
+    ],
+)
+@pytest.mark.parametrize("succeeded", [True, False])
+def test_a_job_whose_last_success_is_too_old_is_found(schedule, hours, ok, succeeded):
+    (found,) = cluster.cron_jobs(Site(cronjobs=[cron_job(schedule, hours, succeeded=succeeded)]), None)
+    assert (found.target, found.ok) == ("storage/redis-backup", ok)
+    assert f"{hours}.0 h ago" in found.detail and ("no success" in found.detail) is not succeeded
+
+
+def test_a_cluster_without_jobs_is_well():
+    assert [finding.ok for finding in cluster.cron_jobs(Site(cronjobs=[]), None)] == [True]

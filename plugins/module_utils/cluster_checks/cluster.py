@@ -6,6 +6,7 @@ import http.client
 import ssl
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ansible.module_utils.cluster_checks.base import Finding, Site, check
@@ -130,3 +131,31 @@ def volumes(site: Site, _ground: Any) -> Iterable[Finding]:
     for system, found in sorted(systems.items()):
         detail = ", ".join(f"{count} {phase}" for phase, count in sorted(Counter(found).items()))
         yield Finding("volumes", system, not set(found) - {"Available", "Bound"}, detail)
+
+
+@check("cron_jobs")
+def cron_jobs(site: Site, _ground: Any) -> list[Finding]:
+    """The last success of each CronJob is no older than its schedule and a run's longest time: failures are seen nowhere else."""
+    found = [_cron_job(job, datetime.now(UTC)) for job in site.items("/apis/batch/v1/cronjobs")]
+    return found or [Finding("cron_jobs", "-", True, "there are none")]
+
+
+def _cron_job(job: dict[str, Any], now: datetime) -> Finding:
+    spec, meta, succeeded = job["spec"], job["metadata"], job.get("status", {}).get("lastSuccessfulTime")
+    age = now - datetime.fromisoformat(succeeded or meta["creationTimestamp"])
+    run = timedelta(seconds=spec["jobTemplate"]["spec"].get("activeDeadlineSeconds", 0) + spec.get("startingDeadlineSeconds", 0))
+    limit = _period(spec["schedule"]) + run
+    past = f"last success {_hours(age)} ago" if succeeded else f"no success since it was made {_hours(age)} ago"
+    return Finding("cron_jobs", f"{meta['namespace']}/{meta['name']}", age <= limit, f"{past}; wanted every {_hours(limit)}")
+
+
+def _period(schedule: str) -> timedelta:
+    """The most that lies between two runs: what is neither hourly nor daily is taken for monthly."""
+    _, *others = schedule.split()
+    if others == ["*"] * 4:
+        return timedelta(hours=1)
+    return timedelta(days=1) if others[1:] == ["*"] * 3 else timedelta(days=31)
+
+
+def _hours(time: timedelta) -> str:
+    return f"{time / timedelta(hours=1):.1f} h"
