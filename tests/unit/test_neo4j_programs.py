@@ -24,7 +24,8 @@ ALL = ["CREATE USER app", "CREATE CONSTRAINT `document_id`", "CREATE VECTOR INDE
 
 @pytest.fixture
 def load(project, monkeypatch):
-    monkeypatch.syspath_prepend(project / "templates")  # where the library of all backups is
+    for folder in ("templates", "roles/neo4j/templates"):  # where the libraries are: of all backups, and of this system's programs
+        monkeypatch.syspath_prepend(project / folder)
 
     def run(path):
         spec = importlib.util.spec_from_file_location("program", project / "roles/neo4j" / path)
@@ -204,3 +205,34 @@ def test_dates_are_read_by_the_server(graph):
         ("days", "DATE", False),
         ("at", "ZONED DATETIME", True),
     ]
+
+
+@pytest.mark.parametrize(("moments", "whole"), [([1, 1], True), ([1, 2, 3, 3], True), ([1, 2, 3, 4, 5, 6], False)])
+def test_a_backup_of_no_moment_is_kept_but_its_job_fails(load, monkeypatch, tmp_path, moments, whole):
+    monkeypatch.setenv("NEO4J_DATABASE", "neo4j")
+    backup, seen, stored = load("templates/backup.py"), iter(moments), []
+
+    class Archive:
+        """Stands for the bucket: notes what is put there, and that the backup counts."""
+
+        def new_id(self):
+            return "20260131T020000Z"
+
+        def put(self, backup, name, path):
+            stored.append(name)
+
+        def finish(self, backup, contents):
+            stored.append("contents.json")
+
+    for name, value in {"GRAPH": tmp_path / "graph", "ABOUT": tmp_path / "about"}.items():
+        monkeypatch.setattr(backup, name, value)
+    monkeypatch.setattr(backup, "moment", lambda driver, database: next(seen))
+    monkeypatch.setattr(backup, "export", lambda driver, database, path: 3)
+    monkeypatch.setattr(backup, "contents", lambda path: {})
+    if whole:
+        backup.take(Archive(), None)
+    else:
+        with pytest.raises(SystemExit, match="is of no moment"):
+            backup.take(Archive(), None)
+    assert stored == ["graph", "about", "contents.json"]
+    assert json.loads((tmp_path / "about").read_text())["one_moment"] is whole

@@ -1,7 +1,7 @@
 """Writes the graph into the bucket while the server serves. `load [ID]` fills an empty database from such a backup instead.
 
-The server knows no backup of one moment: the graph is read again when something was written meanwhile, a few times at most, and the
-backup says how it went.
+The server knows no backup of one moment: the graph is read again when something was written meanwhile, a few times at most. A backup
+that is of no moment is kept, for it is better than none, but the job has failed.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ def take(archive, driver):
     for path in (GRAPH, ABOUT):
         archive.put(backup, path.name, path)
     archive.finish(backup, contents(GRAPH))
+    if not whole:
+        sys.exit(f"{backup} is of no moment: something was written during each of {ATTEMPTS} attempts; wanted a time with fewer writers")
 
 
 def fill(archive, driver, backup):
@@ -56,4 +58,5 @@ def main():
             take(Archive(), driver)
 
 
-main()
+if __name__ == "__main__":
+    main()
