@@ -219,3 +219,11 @@ def test_no_service_takes_an_address_that_nobody_gave_it(objects):
     (policy,) = of_kind(objects, "CiliumL2AnnouncementPolicy")
     assert policy["spec"] == {"loadBalancerIPs": True, "externalIPs": False}
     assert not [label(item) for item in of_kind(objects, "Service") if item["spec"].get("externalIPs")]
+
+
+def test_a_restore_borrows_no_key_that_may_remove_a_backup(site, workloads):
+    entries = [e for item in workloads.values() if namespace(item) == RESTORE for c in containers(item) for e in c.get("env", [])]
+    borrowed = {entry["valueFrom"]["secretKeyRef"]["name"] for entry in entries if "secretKeyRef" in entry.get("valueFrom", {})}
+    assert borrowed <= {"restore-s3"}
+    (user,) = [user for user in site.value("{{ minio_users }}", role="minio") if user["name"] == "restore"]
+    assert [place["folder"] for place in user["buckets"] if place.get("write")] == ["postgresql/moments"]

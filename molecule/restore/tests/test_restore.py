@@ -24,7 +24,6 @@ def test_it_is_closed_but_for_names_and_backups(objects):
     assert policies["default-deny"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
 
 
-def test_it_has_credentials_of_backups_and_no_other(objects):
+def test_it_has_a_user_that_reads_backups_and_no_other_secret(objects):
     names = {secret["metadata"]["name"] for secret in objects(f"secrets --namespace {NAMESPACE}")}
-    assert "backup-postgresql-s3" in names
-    assert not [name for name in names if name.endswith("-tls")]
+    assert names == {"restore-s3"}
