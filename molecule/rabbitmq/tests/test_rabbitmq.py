@@ -64,3 +64,9 @@ def test_every_member_is_measured(fetch, pods):
     for pod in pods:
         text = fetch(pod, 15692, "metrics")
         assert "\nrabbitmq_build_info{" in text and "\nrabbitmq_queues " in text
+
+
+def test_no_kind_of_queue_may_fill_the_volume(ask):
+    policies = [policy for policy in ask("rabbitmqctl list_policies --vhost voicehelper") if policy["pattern"] == ".*"]
+    assert {policy["apply-to"] for policy in policies} == {"quorum_queues", "classic_queues", "streams"}
+    assert all("max-length-bytes" in str(policy["definition"]) for policy in policies)
