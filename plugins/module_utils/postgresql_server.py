@@ -30,7 +30,10 @@ def identifier(name):
 
 
 def user_statements(user, found):
-    """(what is done, SQL) pairs that make one role as declared; `found` is the server's state of it or None."""
+    """(what is done, SQL) pairs that make one role as declared; `found` is the server's state of it or None.
+
+    One that an operator forbade to log in stays so.
+    """
     name, statements = identifier(user["name"]), []
     if found is None:
         if not user["create"]:
@@ -40,8 +43,6 @@ def user_statements(user, found):
         found = {"login": True, "limit": -1, "sees_all_rows": False, "member_of": [], "executes": []}
     elif user["password"] and not matches(user["password"], found["verifier"]):
         statements.append((f"ALTER ROLE {user['name']} PASSWORD", f"ALTER ROLE {name} PASSWORD '{verifier(user['password'])}'"))
-    if not found["login"]:
-        statements.append((f"ALTER ROLE {user['name']} LOGIN", f"ALTER ROLE {name} LOGIN"))
     if (limit := user["connection_limit"]) is not None and limit != found["limit"]:
         statements.append((f"ALTER ROLE {user['name']} CONNECTION LIMIT {limit}", f"ALTER ROLE {name} CONNECTION LIMIT {limit}"))
     for group in user["member_of"]:
@@ -52,7 +53,20 @@ def user_statements(user, found):
     for function in user["executes"]:
         if function not in found["executes"]:
             statements.append((f"GRANT {function} TO {user['name']}", f"GRANT EXECUTE ON FUNCTION pg_catalog.{function} TO {name}"))
-    return statements
+    return statements + (_revocations(user, found) if user["create"] else [])
+
+
+def _revocations(user, found):
+    """Takes away what a role has beyond its declaration; whoever else makes a role also says what it may do."""
+    name, shown = identifier(user["name"]), user["name"]
+    groups = [group for group in found["member_of"] if group not in user["member_of"]]
+    functions = [function for function in found["executes"] if function not in user["executes"]]
+    rows = [(f"ALTER ROLE {shown} NOBYPASSRLS", f"ALTER ROLE {name} NOBYPASSRLS")] if found["sees_all_rows"] > user["sees_all_rows"] else []
+    return [
+        *[(f"REVOKE {group} FROM {shown}", f"REVOKE {identifier(group)} FROM {name}") for group in groups],
+        *[(f"REVOKE {function} FROM {shown}", f"REVOKE EXECUTE ON FUNCTION {function} FROM {name}") for function in functions],
+        *rows,
+    ]
 
 
 def database_statements(database, found):

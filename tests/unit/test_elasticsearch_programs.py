@@ -46,6 +46,25 @@ def test_settings_of_an_index_are_compared_by_their_whole_names(objects):
     assert objects.flat(written) == objects.flat(answered)
 
 
+@pytest.mark.parametrize(
+    ("found", "done"),
+    [
+        (None, ["USER app"]),
+        ({"roles": ["app"], "enabled": True}, ["USER app"]),
+        ({"roles": ["app"], "enabled": False}, []),  # by an operator
+    ],
+)
+def test_a_user_whose_password_is_not_in_force_gets_it_unless_it_is_disabled(objects, monkeypatch, found, done):
+    server, told = object.__new__(objects.Elasticsearch), []
+    role = {"cluster": [], "indices": []}
+    monkeypatch.setattr(server, "get", lambda path: {"app": role if "/role/" in path else found})
+    monkeypatch.setattr(server, "put", lambda path, body, what: told.append(what))
+    monkeypatch.setattr(server, "admits", lambda name, password: False)
+    monkeypatch.setattr(server, "privileges", lambda kind, wanted: [])
+    server.user({"name": "app", "password": "word"})
+    assert told == done
+
+
 @pytest.mark.parametrize(("text", "seconds"), [("0ms", 0), ("30s", 30), ("2h", 7200), ("14d", 1209600)])
 def test_spans_of_time(lifecycle, text, seconds):
     assert lifecycle.seconds(text) == seconds

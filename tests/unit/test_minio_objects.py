@@ -113,6 +113,21 @@ def test_a_password_is_set_only_where_it_is_not_in_force(program, code, expected
     assert done(program.user_changes(mc, USER, there, {"backup-redis"})) == expected
 
 
+def test_a_user_keeps_no_policy_that_is_not_declared(program):
+    found = {"policyInfo": {"Policy": program.policy(USER["buckets"])}}
+    mc = Mc({"ls user": [], "admin policy info": [found]})
+    there = {"backup-redis": {"policyName": "readwrite,backup-redis", "userStatus": "enabled"}}
+    assert done(program.user_changes(mc, USER, there, {"backup-redis"})) == ["DETACH readwrite FROM backup-redis"]
+    assert mc.calls == [("admin policy detach site readwrite --user backup-redis", None)]
+
+
+def test_a_user_that_an_operator_disabled_stays_disabled(program):
+    found = {"policyInfo": {"Policy": program.policy(USER["buckets"])}}
+    mc = Mc({"ls user": program.McError("disabled", "InvalidAccessKeyId"), "admin policy info": [found]})
+    there = {"backup-redis": {"policyName": "backup-redis", "userStatus": "disabled"}}
+    assert done(program.user_changes(mc, USER, there, {"backup-redis"})) == []
+
+
 def test_an_order_of_actions_is_no_difference(program):
     wanted = program.policy(USER["buckets"])
     found = json.loads(json.dumps(wanted))

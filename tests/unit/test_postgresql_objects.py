@@ -60,13 +60,23 @@ def test_a_missing_user_that_somebody_else_makes_is_left_alone():
         ({"password": "new"}, {}, "ALTER ROLE voicehelper PASSWORD"),
         ({"connection_limit": 5}, {}, "ALTER ROLE voicehelper CONNECTION LIMIT 5"),
         ({"member_of": ["pg_monitor"]}, {}, "GRANT pg_monitor TO voicehelper"),
-        ({}, {"login": False}, "ALTER ROLE voicehelper LOGIN"),
         ({"sees_all_rows": True}, {}, "ALTER ROLE voicehelper BYPASSRLS"),
         ({"executes": ["pg_switch_wal()"]}, {}, "GRANT pg_switch_wal() TO voicehelper"),
+        ({}, {"member_of": ["pg_read_all_data"]}, "REVOKE pg_read_all_data FROM voicehelper"),
+        ({}, {"executes": ["pg_switch_wal()"]}, "REVOKE pg_switch_wal() FROM voicehelper"),
+        ({}, {"sees_all_rows": True}, "ALTER ROLE voicehelper NOBYPASSRLS"),
     ],
 )
 def test_only_the_difference_is_changed(wanted, found, done):
     assert actions(user_statements(USER | wanted, state(**found))) == [done]
+
+
+def test_a_user_that_somebody_else_makes_keeps_what_it_may_do():
+    assert user_statements(USER | {"create": False}, state(member_of=["pg_monitor"], executes=["pg_ls_dir(text)"])) == []
+
+
+def test_a_user_that_an_operator_locked_out_stays_locked_out():
+    assert user_statements(USER, state(login=False)) == []
 
 
 @pytest.mark.parametrize("found", [None, state(verifier=None)])

@@ -146,12 +146,13 @@ class Elasticsearch(Server):
         return declared
 
     def user(self, user):
+        """One that an operator disabled stays disabled: a new password would enable it."""
         name = user["name"]
         role = {"cluster": self.privileges("cluster", user.get("cluster", [])), "indices": self.grants(user, "names", "privileges")}
         if not holds(self.get(f"/_security/role/{name}").get(name), role):
             self.put(f"/_security/role/{name}", role, f"ROLE {name}")
-        found = self.get(f"/_security/user/{name}").get(name)
-        if not (holds(found, {"roles": [name], "enabled": True}) and self.admits(name, user["password"])):
+        found = self.get(f"/_security/user/{name}").get(name) or {}
+        if found.get("enabled", True) and not (holds(found, {"roles": [name]}) and self.admits(name, user["password"])):
             self.put(f"/_security/user/{name}", {"password": user["password"], "roles": [name]}, f"USER {name}")
 
 

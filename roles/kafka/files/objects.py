@@ -1,6 +1,6 @@
 """Keep Kafka as declared: users and what they may do, topics, settings that brokers reload.
 
-Runs in the toolbox; see the module toolbox_program. Nothing is dropped.
+Runs in the toolbox; see the module toolbox_program. No topic and no user is dropped, but a user is allowed no more than is declared.
 """
 
 import json
@@ -124,20 +124,30 @@ def users(admin, wanted):
 
 
 def rules(admin, wanted):
-    """Access rules of the declared users."""
+    """Access rules of the declared users. What an operator denies stays denied."""
     anything = a.ResourcePatternFilter(a.ResourceType.ANY, None, a.ACLResourcePatternType.ANY)
     there, _ = admin.describe_acls(a.ACLFilter(None, None, a.ACLOperation.ANY, a.ACLPermissionType.ANY, anything))
+    declared = set()
     for user in wanted["users"]:
         for acl in user.get("acls") or []:
             kind, how = a.ResourceType[acl["resource"].upper()], a.ACLResourcePatternType[acl.get("pattern", "literal").upper()]
             pattern = a.ResourcePattern(kind, acl["name"], how)
             for operation in acl["operations"]:
                 rule = a.ACL(f"User:{user['name']}", "*", a.ACLOperation[operation.upper()], a.ACLPermissionType.ALLOW, pattern)
+                declared.add(rule)
                 if rule not in there:
                     yield (
                         f"ALLOW {user['name']} {operation} ON {acl['resource']} {acl['name']}",
                         lambda rule=rule: accepted(dict(enumerate(admin.create_acls([rule])["failed"]))),
                     )
+    users = {f"User:{user['name']}" for user in wanted["users"]}
+    for rule in there:
+        if rule.principal in users and rule.permission_type == a.ACLPermissionType.ALLOW and rule not in declared:
+            where = f"{rule.resource_pattern.resource_type.name.lower()} {rule.resource_pattern.resource_name}"
+            yield (
+                f"NO LONGER ALLOW {rule.principal[5:]} {rule.operation.name.lower()} ON {where}",
+                lambda rule=rule: accepted(dict(enumerate(error if error.errno else None for *_, error in admin.delete_acls([rule])))),
+            )
 
 
 def topics(admin, wanted):

@@ -1,4 +1,7 @@
-"""Keeps buckets, users with their policies, and settings of MinIO as declared; drops nothing. Runs in the toolbox, by means of mc."""
+"""Keeps buckets, users with their policies, and settings of MinIO as declared. Runs in the toolbox, by means of mc.
+
+No bucket and no user is dropped, but a user keeps no policy that is not declared. One that an operator disabled stays disabled.
+"""
 
 from __future__ import annotations
 
@@ -128,19 +131,23 @@ def _lifecycle(mc, target):
 
 
 def user_changes(mc, user, there, policies):
-    """Yield (action, how) for what a user lacks."""
-    name, wanted = user["name"], list(user.get("policies") or [])
+    """Yield (action, how) for what a user lacks, and for what it has beyond that."""
+    name, wanted, found = user["name"], list(user.get("policies") or []), there.get(user["name"], {})
     if user.get("buckets"):
         wanted.append(name)
         text = json.dumps(policy(user["buckets"]))
         if name not in policies or not same(json.loads(text), mc("admin", "policy", "info", "site", name)[0]["policyInfo"]["Policy"]):
             yield f"SET POLICY {name}", lambda: mc("admin", "policy", "create", "site", name, "/dev/stdin", given=text)
-    if name not in there or not accepted(mc, user):
-        action = "SET PASSWORD OF" if name in there else "CREATE"
+    if not found or (found.get("userStatus") != "disabled" and not accepted(mc, user)):  # a new password would enable it
+        action = "SET PASSWORD OF" if found else "CREATE"
         yield f"{action} USER {name}", lambda: mc("admin", "user", "add", "site", given=f"{name}\n{user['password']}\n")
-    attached = there[name].get("policyName", "").split(",") if name in there else []
-    for missing in [each for each in wanted if each not in attached]:
-        yield f"ATTACH {missing} TO {name}", lambda missing=missing: mc("admin", "policy", "attach", "site", missing, "--user", name)
+    attached = [each for each in found.get("policyName", "").split(",") if each]
+    for verb, near, policies in (
+        ("attach", "TO", [each for each in wanted if each not in attached]),
+        ("detach", "FROM", [each for each in attached if each not in wanted]),
+    ):
+        for each in policies:
+            yield f"{verb.upper()} {each} {near} {name}", lambda v=verb, each=each: mc("admin", "policy", v, "site", each, "--user", name)
 
 
 def accepted(mc, user):
