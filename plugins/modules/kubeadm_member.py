@@ -8,80 +8,77 @@ module: kubeadm_member
 short_description: A node's membership of the cluster, by kubeadm
 description:
   - Tells whether the node is a member, makes it one, or brings a control plane's changed settings into force.
-  - A finished init or join leaves a stamp. Traces of kubeadm without it are a join that was cut off, which is undone before the next one.
+  - A finished init or join leaves a stamp. Traces of kubeadm without it are a join that was cut off, which is undone before the next one,
+    unless the node serves as a member. That one is never reset.
 options:
   state:
     description:
       - C(probed) only tells.
       - C(clean) undoes what a cut-off init or join left.
       - C(initialised) starts a cluster; C(joined) joins one.
-      - C(configured) regenerates the static pods of a member from its settings.
+      - C(configured) makes the static pods of a member anew from its settings and awaits each. Where one does not come up, the settings
+        from before are put back and the task fails with what the part said.
     choices: [probed, clean, initialised, joined, configured]
     default: probed
-  config: {description: kubeadm configuration for C(initialised) and C(joined)., type: str, default: ""}
+  init: {description: kubeadm's InitConfiguration of this node., type: str, default: ""}
+  join: {description: kubeadm's JoinConfiguration of this node., type: str, default: ""}
   discovery: {description: Kubeconfig by which a joining node finds the API., type: str, default: ""}
-  settings: {description: Files whose contents make up the settings of a control plane., type: list, elements: path, default: []}
+  settings:
+    description: The files that make up the settings of a control plane, written by C(initialised), C(joined) and C(configured).
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path: {description: Absolute path., type: path, required: true}
+      content: {description: The text., type: str, required: true}
+      mode: {description: Octal mode., type: str, default: "0644"}
   etcd_members:
     description: Peer addresses of the control planes that are members, for C(joined) of one more.
     type: list
     elements: str
     default: []
+  secrets: {description: Files of secrets whose fingerprints are told, by the secret's name., type: dict, default: {}}
   name: {description: Node name., type: str, required: true}
   address: {description: Address of the node in the cluster., type: str, required: true}
+  port: {description: Port of the API., type: int, default: 6443}
   timeout: {description: Seconds a kubeadm command may take., type: int, default: 300}
+  patience: {description: Seconds a part of the control plane has to come up with changed settings., type: int, default: 180}
 author: VoiceHelper
 """
 
 RETURN = r"""
 stage: {description: "absent, partial or member", type: str, returned: always}
-drifted: {description: Whether the settings on disk are not those in force., type: bool, returned: always}
-kubelet_version: {description: Version of the kubelet that is running., type: str, returned: always}
+drifted: {description: Whether the settings wanted are not those in force., type: bool, returned: always}
+fingerprints: {description: "SHA-256 of each secret that lies on the node, by name.", type: dict, returned: always}
+kubelet_version: {description: Version of the kubelet that is installed., type: str, returned: always}
 """
 
 import contextlib
 import hashlib
 import json
-import os
 import re
 import time
 from pathlib import Path
 
+from ansible.module_utils import control_plane
+from ansible.module_utils import member_facts as facts
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.control_plane import KUBEADM, ControlPlane, Failed, put, write_settings
 
-KUBERNETES = Path("/etc/kubernetes")
-STAMP = Path("/var/lib/voicehelper/kubeadm-member.json")
-CONFIG = KUBERNETES / "kubeadm.yaml"
-TRACES = ("kubelet.conf", "bootstrap-kubelet.conf", "admin.conf", "manifests/kube-apiserver.yaml", "manifests/etcd.yaml")
-ETCD_DATA = Path("/var/lib/etcd/member")
 KERNEL_CHECK = re.compile(r"(CONFIG|CGROUPS|OS|KERNEL)\w*: ")  # what kubeadm prints of the kernel drowns the reason
-KUBEADM, ETCDCTL = "/usr/local/bin/kubeadm", "/usr/local/bin/etcdctl"
+KUBELET, ETCDCTL = "/usr/local/bin/kubelet", "/usr/local/bin/etcdctl"
 
 
-def settings_sum(paths: list[str]) -> str:
-    """SHA-256 over the settings files, in hex; an absent file counts as empty."""
-    digest = hashlib.sha256()
-    for path in paths:
-        with contextlib.suppress(FileNotFoundError):
-            digest.update(Path(path).read_bytes())
-        digest.update(b"\0")
-    return digest.hexdigest()
+def settings_sum(texts: list[str]) -> str:
+    """SHA-256 over the texts of the settings, in hex."""
+    return hashlib.sha256(b"".join(text.encode() + b"\0" for text in texts)).hexdigest()
 
 
-def stage() -> str:
-    """What the node is: absent, partial (cut off on the way) or member."""
-    if STAMP.exists():
-        return "member"
-    if ETCD_DATA.exists() or any((KUBERNETES / trace).exists() for trace in TRACES):
-        return "partial"
-    return "absent"
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write a file that only root may read."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as stream:
-        stream.write(text)
+def on_disk(path: str) -> str:
+    """Text of a file; an absent one counts as empty."""
+    with contextlib.suppress(FileNotFoundError):
+        return Path(path).read_text()
+    return ""
 
 
 class Member:
@@ -91,56 +88,61 @@ class Member:
         self.module = module
         self.params = module.params
 
-    def run(self, *command: str, check: bool = True) -> str:
-        """Run a command; with `check` a failure ends the task with the command's last lines."""
+    def run(self, *command: str, environment: dict[str, str] | None = None) -> str:
+        """Output of a command. Raises Failed with its last lines."""
         limited = ["timeout", str(self.params["timeout"]), *command]
-        rc, out, err = self.module.run_command(limited)
-        if rc and check:
+        rc, out, err = self.module.run_command(limited, environ_update=environment)
+        if rc:
             text = re.sub(r"\x1b\[[0-9;]*m", "", f"{out}\n{err}")
             tail = "\n".join([line for line in text.splitlines() if line.strip() and not KERNEL_CHECK.match(line)][-20:])
             reason = f"did not end within {self.params['timeout']} s" if rc == 124 else f"failed ({rc})"
-            self.module.fail_json(msg=f"`{' '.join(command[:3])}` {reason}:\n{tail}", rc=rc)
-        return out
+            raise Failed(f"`{' '.join(command[:5])}` {reason}:\n{tail}")
+        return out or err
 
     def probe(self) -> dict:
-        found = stage()
-        stamp = json.loads(STAMP.read_text()) if found == "member" else {}
+        found = facts.stage(self.params["name"], self.params["address"], self.params["port"])
+        wanted = settings_sum([item["content"] for item in self.params["settings"]])
+        in_force = (facts.stamp().get("settings"), settings_sum([on_disk(item["path"]) for item in self.params["settings"]]))
         return {
             "stage": found,
-            "drifted": found == "member"
-            and bool(self.params["settings"])
-            and stamp.get("settings") != settings_sum(self.params["settings"]),
-            "kubelet_version": self.run("/usr/local/bin/kubelet", "--version", check=False).split(" ")[-1].strip()
-            if Path("/usr/local/bin/kubelet").exists()
-            else "",
+            "drifted": found == "member" and bool(self.params["settings"]) and in_force != (wanted, wanted),
+            "fingerprints": facts.fingerprints(self.params["secrets"], found),
+            "kubelet_version": self.run(KUBELET, "--version").rpartition("v")[2].strip() if Path(KUBELET).exists() else "",
         }
 
     def stamp(self) -> None:
-        write_private(STAMP, json.dumps({"settings": settings_sum(self.params["settings"]), "since": time.time()}) + "\n")
+        settings = settings_sum([item["content"] for item in self.params["settings"]])
+        put(facts.STAMP, json.dumps({"settings": settings, "since": time.time()}).encode() + b"\n")
 
     def clean(self) -> None:
         self.run(KUBEADM, "reset", "--force", "--cri-socket=unix:///run/containerd/containerd.sock")
-        (KUBERNETES / "discovery.conf").unlink(missing_ok=True)
+        (facts.KUBERNETES / "discovery.conf").unlink(missing_ok=True)
 
-    def with_config(self, verb: str) -> None:
-        """Run `kubeadm init` or `join` with the given configuration, which holds the token and is removed afterwards."""
-        config = KUBERNETES / f"kubeadm-{verb}.yaml"
-        discovery = KUBERNETES / "discovery.conf"
-        write_private(config, (CONFIG.read_text() if verb == "init" else "") + self.params["config"])
-        write_private(discovery, self.params["discovery"])
+    def initialise(self) -> None:
+        write_settings(self.params["settings"])
+        with control_plane.configured(self.params["init"]) as config:
+            self.run(KUBEADM, "init", f"--config={config}")
+
+    def join(self) -> None:
+        """Join with a configuration and a kubeconfig that hold the token and are removed afterwards."""
+        write_settings(self.params["settings"])
+        self.drop_stale_etcd_member()
+        config, discovery = facts.KUBERNETES / "kubeadm-join.yaml", facts.KUBERNETES / "discovery.conf"
         try:
-            self.run(KUBEADM, verb, f"--config={config}")
+            put(config, self.params["join"].encode())
+            put(discovery, self.params["discovery"].encode())
+            self.run(KUBEADM, "join", f"--config={config}")
         finally:
             config.unlink(missing_ok=True)
             discovery.unlink(missing_ok=True)
-        self.stamp()
 
     def drop_stale_etcd_member(self) -> None:
         """Remove the entry that a cut-off join of this very node left among the etcd members."""
         if not self.params["etcd_members"]:
             return
-        self.run(KUBEADM, "init", "phase", "certs", "etcd-healthcheck-client", f"--config={CONFIG}")
-        pki = KUBERNETES / "pki/etcd"
+        with control_plane.configured(self.params["init"]) as config:
+            self.run(KUBEADM, "init", "phase", "certs", "etcd-healthcheck-client", f"--config={config}")
+        pki = facts.KUBERNETES / "pki/etcd"
         etcdctl = [
             ETCDCTL,
             "--endpoints=" + ",".join(f"https://{address}:2379" for address in self.params["etcd_members"]),
@@ -155,10 +157,20 @@ class Member:
                 self.run(*etcdctl, "member", "remove", f"{member['ID']:x}")
 
     def configure(self) -> None:
-        """Regenerate the static pods from the settings and await the API server's health on this node."""
-        self.run(KUBEADM, "init", "phase", "control-plane", "all", f"--config={CONFIG}", "--patches=/etc/kubernetes/patches")
-        self.run(KUBEADM, "init", "phase", "etcd", "local", f"--config={CONFIG}", "--patches=/etc/kubernetes/patches")
-        self.run(KUBEADM, "init", "phase", "upload-config", "kubeadm", f"--config={CONFIG}")
+        """Bring the settings into force here and tell the cluster of them; a node that has no stamp was cut off before its last phases."""
+        here = ControlPlane(self.run, self.params["address"], self.params["port"], self.params["patience"])
+        here.apply(self.params["settings"], self.params["init"])
+        phases = [("upload-config", "kubeadm")] + ([] if facts.stamp() else [("mark-control-plane",)])
+        with control_plane.configured(self.params["init"]) as config:
+            for phase in phases:
+                self.run(KUBEADM, "init", "phase", *phase, f"--config={config}")
+
+    def bring_to(self, state: str) -> None:
+        """Do what the state asks for; what makes or keeps a member leaves the stamp. Raises Failed."""
+        if state == "clean":
+            self.clean()
+            return
+        {"initialised": self.initialise, "joined": self.join, "configured": self.configure}[state]()
         self.stamp()
 
 
@@ -166,37 +178,44 @@ def main():
     module = AnsibleModule(
         argument_spec={
             "state": {"choices": ["probed", "clean", "initialised", "joined", "configured"], "default": "probed"},
-            "config": {"type": "str", "default": "", "no_log": True},
+            "init": {"type": "str", "default": "", "no_log": True},
+            "join": {"type": "str", "default": "", "no_log": True},
             "discovery": {"type": "str", "default": "", "no_log": True},
-            "settings": {"type": "list", "elements": "path", "default": []},
+            "settings": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "path": {"type": "path", "required": True},
+                    "content": {"type": "str", "required": True, "no_log": True},
+                    "mode": {"type": "str", "default": "0644"},
+                },
+            },
             "etcd_members": {"type": "list", "elements": "str", "default": []},
+            "secrets": {"type": "dict", "default": {}, "no_log": False},
             "name": {"type": "str", "required": True},
             "address": {"type": "str", "required": True},
+            "port": {"type": "int", "default": 6443},
             "timeout": {"type": "int", "default": 300},
+            "patience": {"type": "int", "default": 180},
         },
         supports_check_mode=True,
     )
     member, state = Member(module), module.params["state"]
-    before = member.probe()
-    needed = {
-        "probed": False,
-        "clean": before["stage"] == "partial",
-        "initialised": before["stage"] != "member",
-        "joined": before["stage"] != "member",
-        "configured": before["drifted"],
-    }[state]
-    if not needed or module.check_mode:
-        module.exit_json(changed=needed, **before)
-    if state == "clean":
-        member.clean()
-    elif state == "initialised":
-        member.with_config("init")
-    elif state == "joined":
-        member.drop_stale_etcd_member()
-        member.with_config("join")
-    elif state == "configured":
-        member.configure()
-    module.exit_json(changed=True, **member.probe())
+    try:
+        before = member.probe()
+        needed = {
+            "probed": False,
+            "clean": before["stage"] == "partial",
+            "initialised": before["stage"] != "member",
+            "joined": before["stage"] != "member",
+            "configured": before["drifted"],
+        }[state]
+        if needed and not module.check_mode:
+            member.bring_to(state)
+        module.exit_json(changed=needed, **(member.probe() if needed and not module.check_mode else before))
+    except Failed as reason:
+        module.fail_json(msg=str(reason))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,86 @@
+"""What a node is to the cluster, read from its files and asked of the API with the node's own credential."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import json
+import re
+import ssl
+from pathlib import Path
+from urllib.parse import urlsplit
+
+KUBERNETES = Path("/etc/kubernetes")
+STAMP = Path("/var/lib/voicehelper/kubeadm-member.json")
+ETCD_DATA = Path("/var/lib/etcd/member")
+CREDENTIAL = Path("/var/lib/kubelet/pki/kubelet-client-current.pem")
+TRACES = ("kubelet.conf", "bootstrap-kubelet.conf", "admin.conf", "manifests/kube-apiserver.yaml", "manifests/etcd.yaml")
+SECONDS = 5  # for one answer
+_ENCRYPTION_KEY = re.compile(r'secret: "([^"]+)"')
+_SERVER = re.compile(r"server: (https://\S+)")
+
+
+def fingerprint(text: str) -> str:
+    """SHA-256 of a secret's text in hex; a configuration of encryption counts by the key that it writes with."""
+    found = _ENCRYPTION_KEY.search(text)
+    return hashlib.sha256((found.group(1) if found else text).strip().encode()).hexdigest()
+
+
+def fingerprints(paths: dict[str, str], stage: str) -> dict[str, str]:
+    """Fingerprints of the secrets that lie in these files, by their name; what a reset left of a cluster that is gone does not count."""
+    there = {name: Path(path) for name, path in paths.items() if Path(path).is_file()}
+    return {name: fingerprint(path.read_text()) for name, path in there.items() if stage != "absent" or KUBERNETES not in path.parents}
+
+
+def stamp() -> dict:
+    """What the last finished change left; empty where there is none or a power cut spoiled it."""
+    try:
+        found = json.loads(STAMP.read_text())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def stage(name: str, address: str, port: int) -> str:
+    """What the node is: absent, partial (cut off on the way) or member.
+
+    A node without a stamp is a member all the same when it serves as one: it must never be reset.
+    """
+    if STAMP.exists():
+        return "member"
+    if ETCD_DATA.exists() or any((KUBERNETES / trace).exists() for trace in TRACES):
+        return "member" if serves(name, address, port) else "partial"
+    return "absent"
+
+
+def serves(name: str, address: str, port: int) -> bool:
+    """Whether the API knows this node as ready and, where it has an API server of its own, that one is ready too."""
+    try:
+        server = _SERVER.search((KUBERNETES / "kubelet.conf").read_text()).group(1)
+        status, text = ask(f"{server}/api/v1/nodes/{name}", CREDENTIAL)
+        conditions = json.loads(text)["status"]["conditions"] if status == 200 else []
+        ready = any(item["type"] == "Ready" and item["status"] == "True" for item in conditions)
+        alone = not (KUBERNETES / "manifests/kube-apiserver.yaml").exists()
+        return ready and (alone or ask(f"https://{address}:{port}/readyz")[0] == 200)
+    except (OSError, AttributeError, http.client.HTTPException, ValueError, KeyError):
+        return False
+
+
+def ask(url: str, credential: Path | None = None) -> tuple[int, str]:
+    """Status and text of an answer of a part of this cluster, by no proxy. Raises OSError or HTTPException where none comes."""
+    place = urlsplit(url)
+    if place.scheme == "http":
+        connection = http.client.HTTPConnection(place.hostname, place.port, timeout=SECONDS)
+    else:
+        context = ssl.create_default_context(cafile=str(KUBERNETES / "pki/ca.crt"))
+        if place.hostname == "127.0.0.1":  # these sign for themselves
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        if credential:
+            context.load_cert_chain(credential)
+        connection = http.client.HTTPSConnection(place.hostname, place.port, timeout=SECONDS, context=context)
+    try:
+        connection.request("GET", place.path)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode(errors="replace")
+    finally:
+        connection.close()

@@ -1,0 +1,129 @@
+"""Changed settings of a control plane: what comes into force is what is stamped, and what does not come up is put back."""
+
+import json
+from pathlib import Path
+
+import kubeadm_member
+import pytest
+from ansible.module_utils import control_plane as plane
+
+KUBEADM = "kind: ClusterConfiguration\nflag: {flag}\n"
+
+
+@pytest.fixture
+def configured(run_module, control_plane):
+    """Bring this control plane to these flags of the API server; the first ones are there before."""
+    (control_plane.kubernetes / "manifests").mkdir()
+    (control_plane.kubernetes / "pki").mkdir()
+
+    def run(flag, state="configured", **more):
+        settings = control_plane.settings({"kubeadm.yaml": KUBEADM.format(flag=flag), "audit.yaml": f"# {flag}\n"})
+        arguments = {"name": "cp-2", "address": "10.0.0.12", "init": control_plane.init, "settings": settings, "patience": 1} | more
+        return run_module(kubeadm_member, state=state, **arguments)
+
+    control_plane.stamp.write_text('{"settings": "of before"}')
+    run("first")
+    control_plane.log.unlink()
+    return run
+
+
+def in_force(node):
+    return (node.kubernetes / "manifests/kube-apiserver.yaml").read_text()
+
+
+def stamped(node):
+    return json.loads(node.stamp.read_text())["settings"]
+
+
+def test_a_changed_setting_comes_into_force_and_is_stamped(configured, control_plane):
+    before = stamped(control_plane)
+    assert configured("second", state="probed")["drifted"] is True
+    assert configured("second")["changed"] is True
+    assert "--second" in in_force(control_plane) and stamped(control_plane) != before
+    assert configured("second")["changed"] is False
+    assert not plane.UNFINISHED.exists()
+
+
+def test_a_file_that_somebody_changed_is_drift(configured, control_plane):
+    (control_plane.kubernetes / "audit.yaml").write_text("by hand\n")
+    assert configured("first", state="probed")["drifted"] is True
+    assert configured("first")["changed"] is True
+    assert (control_plane.kubernetes / "audit.yaml").read_text() == "# first\n"
+
+
+def test_parts_whose_manifest_is_the_same_are_left_alone(configured, control_plane):
+    manifests = control_plane.kubernetes / "manifests"
+    before = {path.name: path.stat().st_ino for path in manifests.iterdir()}
+    configured("second")
+    changed = {path.name for path in manifests.iterdir() if path.stat().st_ino != before[path.name]}
+    assert changed == {"kube-apiserver.yaml"}
+
+
+def test_the_phases_get_the_nodes_own_address(configured, control_plane):
+    configured("second")
+    assert "--advertise-address=10.0.0.12\n" in in_force(control_plane)
+
+
+def test_an_address_that_kubeadm_guessed_is_refused(configured, control_plane, run_module):
+    before, stamp = in_force(control_plane), control_plane.stamp.read_text()
+    wanted = (
+        "found --listen-peer-urls=https://203.0.113.5:2380 in the manifest that kubeadm made; wanted --listen-peer-urls=https://10.0.0.12"
+    )
+    with pytest.raises(run_module.failure, match=wanted):
+        configured("second", init="---\nkind: InitConfiguration\n")
+    assert (in_force(control_plane), control_plane.stamp.read_text()) == (before, stamp)
+
+
+def test_a_bad_setting_is_put_back_and_not_stamped(configured, control_plane, run_module):
+    before, stamp = in_force(control_plane), control_plane.stamp.read_text()
+    with pytest.raises(run_module.failure) as failure:
+        configured("bad")
+    text = str(failure.value)
+    assert "kube-apiserver is not ready after 1 s" in text and "unknown flag: --bad" in text and "put back and are in force" in text
+    assert (in_force(control_plane), control_plane.stamp.read_text()) == (before, stamp)
+    assert (control_plane.kubernetes / "audit.yaml").read_text() == "# first\n"
+    assert not plane.UNFINISHED.exists()
+    assert configured("bad", state="probed")["drifted"] is True  # so that the next run begins here again
+    assert configured("first")["changed"] is False
+
+
+def test_a_change_that_was_cut_off_is_put_back_to_what_was_before_it(configured, control_plane, run_module, monkeypatch):
+    before = in_force(control_plane)
+    with monkeypatch.context() as power_cut:
+        power_cut.setattr(plane.ControlPlane, "_replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            configured("bad")
+    assert (control_plane.kubernetes / "audit.yaml").read_text() == "# bad\n"
+    with pytest.raises(run_module.failure):
+        configured("bad")
+    assert in_force(control_plane) == before
+    assert (control_plane.kubernetes / "audit.yaml").read_text() == "# first\n"
+
+
+def test_an_answer_of_the_old_process_is_none(configured, control_plane, run_module):
+    control_plane.program("crictl", "ps --quiet --label=io.kubernetes.container.name=kube-apiserver", "echo the-old-one")
+    with pytest.raises(run_module.failure, match="kube-apiserver is not ready after 1 s: found no new container"):
+        configured("second")
+
+
+def test_what_etcd_was_founded_with_stays(configured, control_plane):
+    manifest = control_plane.kubernetes / "manifests/etcd.yaml"
+    founded = "    - --initial-cluster=cp-1=https://10.0.0.11:2380,cp-2=https://10.0.0.12:2380\n    - --initial-cluster-state=existing\n"
+    joined = founded + "    - --listen-peer-urls=https://10.0.0.12:2380\n"
+    manifest.write_text(joined)
+    configured("second")
+    assert manifest.read_text() == joined
+
+
+def test_a_certificate_that_lacks_a_name_is_signed_anew(configured, control_plane):
+    for kind in ("crt", "key"):
+        (control_plane.kubernetes / f"pki/apiserver.{kind}").write_text("old")
+    pki = control_plane.kubernetes / "pki"
+    control_plane.program("kubeadm", "certs apiserver", f"test ! -e {pki}/apiserver.crt || exit 1; echo new > {pki}/apiserver.crt")
+    configured("second")
+    assert (pki / "apiserver.crt").read_text() == "new\n"
+
+
+def test_the_private_configuration_goes_afterwards(configured, control_plane):
+    configured("second")
+    assert not list(Path(control_plane.kubernetes).glob("kubeadm-*.yaml"))
