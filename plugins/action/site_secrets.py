@@ -10,7 +10,7 @@ from ansible.plugins.action import ActionBase
 
 # The controller does not look there by itself.
 ansible.module_utils.__path__.append(str(Path(__file__).parents[1] / "module_utils"))
-from ansible.module_utils import secret_store, site_pki
+from ansible.module_utils import secret_guard, secret_store, site_pki
 
 WARN_CA_DAYS = 365
 
@@ -30,6 +30,15 @@ class ActionModule(ActionBase):
                 "secrets": {"type": "dict", "required": True, "no_log": False},
                 "rotate": {"type": "list", "elements": "str", "default": []},
                 "step": {"type": "str", "choices": ["introduce", "adopt", "retire"], "default": "introduce"},
+                "guard": {
+                    "type": "dict",
+                    "default": {},
+                    "options": {
+                        "kubeconfig": {"type": "path"},
+                        "new_cluster": {"type": "bool", "default": False},
+                        "confirmed": {"type": "list", "elements": "str", "default": []},
+                    },
+                },
             }
         )
         wanted, names = arguments["secrets"], arguments["rotate"]
@@ -41,12 +50,27 @@ class ActionModule(ActionBase):
 
         store = secret_store.SecretStore(arguments["path"], self._loader._vault)
         if self._task.check_mode:  # not even the folder of the lock
-            return self._result(arguments, *self._turn(store.load(), arguments))
+            return self._result(arguments, *self._turn(self._guarded(store, arguments, task_vars), arguments))
         with store.locked():
-            entries, changed, touched = self._turn(store.load(), arguments)
+            entries, changed, touched = self._turn(self._guarded(store, arguments, task_vars), arguments)
             if touched:
                 store.save(entries)
         return self._result(arguments, entries, changed, touched)
+
+    @staticmethod
+    def _guarded(store, arguments, task_vars):
+        """The entries of the store. Raises AnsibleActionFail when they are not those of the site that runs."""
+        entries, guard, groups = store.load(), arguments["guard"], task_vars["groups"]
+        fresh, known = guard.get("new_cluster"), guard.get("kubeconfig") or ""
+        answers = {host: task_vars["hostvars"][host].get("kubeadm_found") or {} for host in groups.get("nodes", [])}
+        found = {host: answer for host, answer in answers.items() if "stage" in answer}
+        if not fresh:
+            found |= {host: None for host in groups.get("control_plane", []) if host not in found}
+        known = known if not fresh and Path(known).is_file() else ""
+        lines = secret_guard.refusals(str(store.path), arguments["secrets"], entries, found, known, guard.get("confirmed") or [])
+        if lines:
+            raise AnsibleActionFail("\n".join([*lines, secret_guard.REMEDY]))
+        return entries
 
     @staticmethod
     def _turn(entries, arguments):

@@ -36,6 +36,16 @@ options:
     type: str
     choices: [introduce, adopt, retire]
     default: introduce
+  guard:
+    description:
+      - What tells that the site is in use, beside what M(kubeadm_member) found on the nodes (C(kubeadm_found)). Then a secret that lies on
+        a node must be the one in the file, and none that the site was founded on (C(founding) in O(secrets)) is made. So does check mode.
+    type: dict
+    default: {}
+    suboptions:
+      kubeconfig: {description: The site's kubeconfig; there is none before its first run., type: path}
+      new_cluster: {description: Whether a new cluster is meant in place of an earlier one., type: bool, default: false}
+      confirmed: {description: C(new-secret:<name>) lets that one be made., type: list, elements: str, default: []}
 author: VoiceHelper
 """
 

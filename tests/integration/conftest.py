@@ -33,10 +33,10 @@ def site(project, tmp_path):
 def play(project, tmp_path):
     """Run a playbook: ``play(inventory, playbook)`` gives the finished process, output in one line-broken text.
 
-    ``playbook`` is a path below the project, or the plays themselves.
+    ``playbook`` is a path below the project, or the plays themselves; options of the command may follow.
     """
 
-    def run(inventory, playbook, **environment):
+    def run(inventory, playbook, *options, **environment):
         if not isinstance(playbook, str):
             path = tmp_path / "playbook.yml"
             path.write_text(yaml.safe_dump(playbook))
@@ -48,7 +48,7 @@ def play(project, tmp_path):
             "COLUMNS": "200",
         }
         return subprocess.run(
-            [shutil.which("ansible-playbook"), "-i", str(inventory), playbook],
+            [shutil.which("ansible-playbook"), "-i", str(inventory), playbook, *options],
             cwd=project,
             env={**os.environ, **settings, **environment},
             capture_output=True,
