@@ -26,6 +26,8 @@ class ActionModule(ActionBase):
             argument_spec={
                 "kubeconfig": {"type": "path", "required": True},
                 "timeout": {"type": "int", "default": 30},
+                "addresses": {"type": "list", "elements": "str", "default": []},
+                "port": {"type": "int", "default": 6443},
             }
         )
         kubeconfig = arguments["kubeconfig"]
@@ -36,8 +38,21 @@ class ActionModule(ActionBase):
         try:
             answer = KubeApi(kubeconfig, patience=arguments["timeout"]).request("GET", "/readyz")
         except ApiError as error:
+            ready = [address for address in arguments["addresses"] if self._ready(kubeconfig, f"https://{address}:{arguments['port']}")]
+            alone = (
+                f"{', '.join(ready)} is ready: what holds platform_api_vip (crictl ps -a --name kube-vip, crictl logs) is what to look at."
+            )
             raise AnsibleActionFail(
-                f"The Kubernetes API of {kubeconfig} is not ready after {arguments['timeout']} s: found {error.message};"
-                " wanted ok. Is a control plane up, and does platform_api_vip belong to it?"
+                f"The Kubernetes API of {kubeconfig} is not ready after {arguments['timeout']} s: found {error.message}; wanted ok. "
+                f"Asked by its own address, {alone if ready else 'no control plane is ready either: is one up?'}"
             ) from error
         return {"changed": False, "answer": answer}
+
+    @staticmethod
+    def _ready(kubeconfig, server):
+        """Whether one API server is ready, asked past the address that all share."""
+        try:
+            KubeApi(kubeconfig, patience=0, server=server).request("GET", "/readyz")
+        except ApiError:
+            return False
+        return True

@@ -41,13 +41,14 @@ class KubeApi:
 
     :param kubeconfig: path of a kubeconfig with a client certificate or a token.
     :param patience: seconds during which a request that meets a passing fault is repeated.
+    :param server: URL of one API server, in place of the one that the kubeconfig names.
     """
 
-    def __init__(self, kubeconfig, patience=60):
+    def __init__(self, kubeconfig, patience=60, server=""):
         self.patience = patience
         cluster, user = _current(kubeconfig)
-        server = urlsplit(cluster["server"])
-        self._address = (server.hostname, server.port or 443)
+        place = urlsplit(server or cluster["server"])
+        self._address = (place.hostname, place.port or 443)
         self._tls = _tls(cluster, user)
         self._headers = {"Accept": "application/json"}
         if user.get("token"):

@@ -13,6 +13,15 @@ options:
     description: Seconds to wait for an API server that is starting or moving.
     type: int
     default: 30
+  addresses:
+    description: Own addresses of the control planes; they tell, when the API does not answer, whether one of them would.
+    type: list
+    elements: str
+    default: []
+  port:
+    description: Port of the API at these addresses.
+    type: int
+    default: 6443
 author: VoiceHelper
 """
 

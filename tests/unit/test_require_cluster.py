@@ -1,12 +1,17 @@
 """What a tier does when there is no cluster, or none that answers."""
 
+import base64
+import http.server
 import os
+import ssl
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 import yaml
+from ansible.module_utils import site_pki
 
 ROOT = Path(__file__).parents[2]
 PLAYBOOK = f"""
@@ -38,7 +43,7 @@ def play(kubeconfig, *arguments):
     environment = os.environ | {
         "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
         "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default",
-        "ANSIBLE_INVENTORY_ENABLED": "host_list",
+        "ANSIBLE_INVENTORY_ENABLED": "host_list,yaml",
         "ANSIBLE_FORCE_COLOR": "0",
         "VOICEHELPER_VAULT_PASSWORD_FILE": str(kubeconfig.with_name("vault-password")),
     }
@@ -62,3 +67,39 @@ def test_an_api_that_does_not_answer_is_an_error_even_in_check_mode(kubeconfig):
     done = play(kubeconfig, "--check")
     assert done.returncode != 0
     assert "is not ready after 1 s: found https://127.0.0.1:9" in done.stdout + done.stderr
+    assert "no control plane is ready either" in done.stdout + done.stderr
+
+
+@pytest.fixture
+def control_plane(tmp_path):
+    """Port of an API server that answers by its own address alone, and what a kubeconfig trusts."""
+    authority = site_pki.make_ca("kubernetes")
+    pair = site_pki.make_certificate(authority, site_pki.name_of("kube-apiserver"), ["127.0.0.1"])
+    file = tmp_path / "pair.pem"
+    file.write_text(pair["cert"] + pair["key"])
+
+    class Ready(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"ok")
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Ready) as server:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(file)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_port, base64.b64encode(authority["cert"].encode()).decode()
+        server.shutdown()
+
+
+def test_a_control_plane_that_answers_by_its_own_address_alone_is_named(kubeconfig, control_plane):
+    port, trusted = control_plane
+    cluster = KUBECONFIG["clusters"][0]
+    named = {**cluster, "cluster": {**cluster["cluster"], "certificate-authority-data": trusted}}
+    kubeconfig.write_text(yaml.safe_dump({**KUBECONFIG, "clusters": [named]}))
+    inventory = kubeconfig.with_name("hosts.yml")
+    inventory.write_text(yaml.safe_dump({"control_plane": {"hosts": {"cp-1": {"ansible_host": "127.0.0.1"}}}}))
+    done = play(kubeconfig, "-i", str(inventory), "-e", f"platform_api_port={port}")
+    assert done.returncode != 0
+    assert "Asked by its own address, 127.0.0.1 is ready: what holds platform_api_vip" in done.stdout + done.stderr
