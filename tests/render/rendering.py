@@ -93,16 +93,23 @@ class Site:
     def __str__(self):
         return self.name
 
-    def variables(self, role):
-        """What a task of `role` sees on the controller."""
+    def variables(self, role, host="localhost"):
+        """What a task of `role` sees on the controller, or on another host."""
         play = Play.load({"hosts": "controller", "roles": [role]}, variable_manager=self._manager, loader=self._loader)
         task = next(task for block in play.roles[0].compile(play) for task in block.block if task._role)
-        host = self._inventory.get_host("localhost")
-        return self._manager.get_vars(play=play, host=host, task=task)
+        return self._manager.get_vars(play=play, host=self._inventory.get_host(host), task=task)
 
     def value(self, expression, role="bundle"):
         """The value of a template expression, such as `{{ sizing.postgresql }}`."""
         return Templar(loader=self._loader, variables=self.variables(role)).template(trust_as_template(expression))
+
+    def text(self, role, template, host, **changes):
+        """A file of a role as it would stand on a node, under variables that the site changed."""
+        variables = {**self.variables(role, host), **changes}
+        path = PROJECT / "roles" / role / "templates" / template
+        source = trust_as_template(path.read_text())
+        templar = Templar(loader=self._loader, variables=variables).copy_with_new_env(searchpath=[str(path.parent)])
+        return templar.template(source, escape_backslashes=False, overrides={"trim_blocks": True})
 
     def documents(self, bundle):
         """The objects of a bundle, as they would be sent to the API server."""

@@ -11,6 +11,10 @@ def test_host_name_is_that_of_the_inventory(host):
     assert host.check_output("hostname") == INVENTORY_NAME.replace("_", "-")
 
 
+def test_cloud_init_would_leave_name_and_hosts_alone(host):
+    assert host.file("/etc/cloud/cloud.cfg.d/90-voicehelper.cfg").contains("^preserve_hostname: true$")
+
+
 def test_nodes_and_api_are_known_by_name(host):
     address = host.check_output("ip -4 -oneline address show eth0").split()[3].partition("/")[0]
     assert f"{address} {INVENTORY_NAME}" in host.file("/etc/hosts").content_string
