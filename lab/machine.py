@@ -7,7 +7,7 @@ import uuid
 from pathlib import Path
 
 from lab import disks, ssh
-from lab.state import REPOSITORY, Paths
+from lab.state import Paths
 from lab.topology import Node
 
 # Directories that cannot live on podman's overlay: they hold overlays themselves, or want a plain disk.
@@ -46,8 +46,6 @@ def furnish(paths: Paths, node: Node, root: Path) -> None:
     shutil.copyfile("/etc/resolv.conf", root / "etc/resolv.conf")
     (root / "etc/machine-id").write_text(f"{uuid.uuid4().hex}\n")
     ssh.furnish(paths, root, node.address)
-    for cached in (REPOSITORY / ".cache/facts").glob(f"*{node.name}"):  # of the machine that had this name before
-        cached.unlink()
 
 
 def mac(address: str) -> str:

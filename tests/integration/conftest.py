@@ -43,7 +43,6 @@ def play(project, tmp_path):
             playbook = str(path)
         settings = {
             "ANSIBLE_CONFIG": str(project / "ansible.cfg"),
-            "ANSIBLE_CACHE_PLUGIN_CONNECTION": str(tmp_path / "facts"),
             "VOICEHELPER_VAULT_PASSWORD_FILE": str(tmp_path / "vault-password"),
             "COLUMNS": "200",
         }

@@ -25,7 +25,6 @@ def play(project, tmp_path):
             "ANSIBLE_CONFIG": str(project / "ansible.cfg"),
             "ANSIBLE_ROLES_PATH": str(tmp_path / "roles"),
             "ANSIBLE_INVENTORY": "localhost,",
-            "ANSIBLE_CACHE_PLUGIN": "memory",
             "VOICEHELPER_VAULT_PASSWORD_FILE": str(tmp_path / "vault-password"),
         }
         command = ["ansible-playbook", "-c", "local", "-e", "ansible_python_interpreter=python3", tmp_path / "play.yml"]
@@ -78,7 +77,6 @@ def test_the_progress_output_times_tasks_and_names_lost_hosts(project, tmp_path)
     environment = {
         **os.environ,
         "ANSIBLE_CONFIG": str(project / "ansible.cfg"),
-        "ANSIBLE_CACHE_PLUGIN": "memory",
         "SITE_PROGRESS_TIMING_FILE": str(tmp_path / "timing.json"),
         "VOICEHELPER_VAULT_PASSWORD_FILE": str(tmp_path / "vault-password"),
     }
