@@ -1,4 +1,4 @@
-"""Modules, lookups, filters and the callback, from their own DOCUMENTATION."""
+"""Modules, lookups, filters and callbacks, from their own DOCUMENTATION."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from docs.generate.markdown import code, page, parse_yaml, prose, sentence, table
 
-KINDS = {"modules": "Modules", "lookup": "Lookups", "callback": "Output of a run", "filter": "Filters"}
+KINDS = {"modules": "Modules", "lookup": "Lookups", "callback": "Callbacks", "filter": "Filters"}
 HEADER = ("Option", "Type", "Default", "Description")
 
 

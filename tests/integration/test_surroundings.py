@@ -28,3 +28,20 @@ def test_a_site_has_its_own_facts_though_another_has_a_host_of_that_name(site, p
     other.symlink_to(sys.executable)
     assert python_of("berlin", sys.executable) == sys.executable
     assert python_of("munich", str(other)) == str(other)
+
+
+def test_a_run_follows_no_variable_to_another_cluster_and_no_proxy_to_its_own(site, play):
+    elsewhere = {"KUBECONFIG": "/elsewhere", "HELM_KUBEAPISERVER": "https://elsewhere.example", "HELM_DRIVER": "configmap"}
+    elsewhere |= {"K8S_AUTH_HOST": "https://elsewhere.example", "K8S_AUTH_CONTEXT": "elsewhere"}
+    proxies = {"HTTPS_PROXY": "http://proxy.example:3128", "no_proxy": "intranet.example"}
+    inventory = site({"cp-1": {"ansible_host": "10.0.0.11"}}, platform_api_vip="10.0.0.10", platform_node_cidr="10.0.0.0/24")
+    tasks = [
+        {"ansible.builtin.command": "env", "changed_when": False, "register": "seen"},
+        {"ansible.builtin.debug": {"msg": "SHOWN{{ seen.stdout_lines | to_json }}"}},
+    ]
+    result = play(inventory, [{"hosts": "controller", "gather_facts": False, "tasks": tasks}], **elsewhere, **proxies)
+    environment = dict(line.split("=", 1) for line in shown(result) if "=" in line)
+    assert not set(elsewhere) & set(environment)
+    assert environment["HTTPS_PROXY"] == proxies["HTTPS_PROXY"]  # what lies outside the site is fetched as the caller says
+    for spelling in ("NO_PROXY", "no_proxy"):
+        assert environment[spelling].split(",") == ["intranet.example", "10.0.0.10", "10.0.0.0/24"]
