@@ -3,6 +3,9 @@
 .PHONY: help venv lab test bench chaos docs down
 
 export TOPOLOGY ?= lab
+# What the caller's shell says of other projects is not for this one, and Ansible starts in no locale but one of UTF-8 that is there.
+export LC_ALL := C.UTF-8
+unexport PYTHONHOME PYTHONPATH $(filter-out ANSIBLE_FORCE_COLOR ANSIBLE_NOCOLOR,$(filter ANSIBLE_%,$(.VARIABLES)))
 # Python keeps what it compiled, away from the sources: Ansible, which is started hundreds of times, then starts in half the time.
 export PYTHONDONTWRITEBYTECODE =
 export PYTHONPYCACHEPREFIX = $(CURDIR)/.cache/python

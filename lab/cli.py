@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from lab import ssh, topology, workload
+from lab import ssh, surroundings, topology, workload
 from lab.cluster import Lab
 from lab.progress import console
 from lab.state import REPOSITORY, LabError, Paths
@@ -124,13 +124,16 @@ def inventory(name: TopologyOption = topology.OWN) -> None:
 @commands.command(context_settings=PASS_ON)
 def run(context: typer.Context, playbook: str, name: TopologyOption = topology.OWN) -> None:
     """Run ansible-playbook with the lab's inventory."""
+    lab = _open(name)
+    os.environ["VOICEHELPER_LAB_STATE"] = str(lab.paths.root)  # the very one, whatever directory or home the inventory is read in
     os.chdir(REPOSITORY)
     program = Path(sys.prefix) / "bin/ansible-playbook"
-    _become([str(program), "-i", str(_shown(_open(name).topology.inventory)), playbook, *context.args])
+    _become([str(program), "-i", str(_shown(lab.topology.inventory)), playbook, *context.args])
 
 
 def app() -> None:
     """Entry point: a LabError is a message to the user, not a traceback."""
+    surroundings.settle()
     try:
         commands()
     except LabError as error:

@@ -52,7 +52,7 @@ def command(paths: Paths, address: str, *words: str) -> list[str]:
         "StrictHostKeyChecking": "yes",
         "LogLevel": "ERROR",
     }
-    return ["ssh", *(f"-o{name}={value}" for name, value in options.items()), f"{USER}@{address}", *words]
+    return ["ssh", "-Fnone", *(f"-o{name}={value}" for name, value in options.items()), f"{USER}@{address}", *words]
 
 
 def _rewrite(paths: Paths, keep: Callable[[str], bool], *new_lines: str) -> None:

@@ -25,12 +25,17 @@ class Paths:
 
     @classmethod
     def of(cls, topology: str) -> Paths:
-        """``$VOICEHELPER_LAB_STATE``, else ``voicehelper-lab`` in the user's state directory; made when missing."""
+        """``$VOICEHELPER_LAB_STATE``, else ``voicehelper-lab`` in the user's state directory; made when missing.
+
+        Raises LabError for a path that SSH would take for several.
+        """
         chosen = os.environ.get("VOICEHELPER_LAB_STATE")
         state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state"
-        root = Path(chosen) if chosen else Path(state) / "voicehelper-lab"
+        root = (Path(chosen) if chosen else Path(state) / "voicehelper-lab").expanduser().resolve()
+        if any(letter.isspace() for letter in str(root)):
+            raise LabError(f"{root}: SSH splits a path with a space; VOICEHELPER_LAB_STATE names another directory for the lab's state")
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return cls(root.resolve(), topology)
+        return cls(root, topology)
 
     @property
     def ssh(self) -> Path:

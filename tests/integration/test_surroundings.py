@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+LAB = Path(sys.executable).with_name("lab")
+FOREIGN = {"ANSIBLE_CONFIG": "/dev/null", "ANSIBLE_ROLES_PATH": "/elsewhere", "ANSIBLE_VAULT_PASSWORD_FILE": "/elsewhere"}
 
 
 def show(hosts, expression, facts=False):
@@ -45,3 +54,44 @@ def test_a_run_follows_no_variable_to_another_cluster_and_no_proxy_to_its_own(si
     assert environment["HTTPS_PROXY"] == proxies["HTTPS_PROXY"]  # what lies outside the site is fetched as the caller says
     for spelling in ("NO_PROXY", "no_proxy"):
         assert environment[spelling].split(",") == ["intranet.example", "10.0.0.10", "10.0.0.0/24"]
+
+
+@pytest.mark.parametrize("caller", [{"LC_ALL": "C"}, {"LC_ALL": "de_DE.UTF-8"}, {"LANG": "de_DE.UTF-8", "TMPDIR": "/elsewhere"}, FOREIGN])
+def test_the_lab_runs_a_playbook_in_any_shell(caller, tmp_path):
+    """Languages that the machine does not have, as SSH brings them along; no place for temporary files; settings of another project."""
+    known = {name: value for name, value in os.environ.items() if not name.startswith(("LC_", "LANG", "ANSIBLE_"))}
+    environment = {**known, **caller, "VOICEHELPER_LAB_STATE": "state", "VOICEHELPER_VAULT_PASSWORD_FILE": str(tmp_path / "vault-password")}
+    command = [LAB, "run", "playbooks/inventory_check.yml"]
+    done = subprocess.run(command, env=environment, cwd=tmp_path, umask=0o077, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_labs_state_is_where_the_lab_put_it(project, tmp_path):
+    """A relative directory, told to a command that works in another one."""
+    (tmp_path / "play.yml").write_text(yaml.safe_dump(show("lab-worker-1", "ansible_ssh_private_key_file")))
+    environment = {**os.environ, "VOICEHELPER_LAB_STATE": "state", "VOICEHELPER_VAULT_PASSWORD_FILE": str(tmp_path / "vault-password")}
+    command = [LAB, "run", str(tmp_path / "play.yml")]
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    assert shown(done) == str(tmp_path / "state/ssh/id_ed25519")
+
+
+def test_a_state_directory_that_ssh_would_split_is_refused(tmp_path):
+    environment = {**os.environ, "VOICEHELPER_LAB_STATE": str(tmp_path / "my state")}
+    done = subprocess.run([LAB, "status"], env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert f"{tmp_path}/my state: SSH splits a path with a space; VOICEHELPER_LAB_STATE names another" in done.stderr
+
+
+def test_make_starts_programs_in_surroundings_of_its_own(project):
+    caller = {"LC_ALL": "de_DE.UTF-8", "PYTHONPATH": "/elsewhere", "PYTHONHOME": "/elsewhere", **FOREIGN}
+    done = subprocess.run(
+        ["make", "--silent", "--eval=show:;@env", "show"],
+        cwd=project,
+        env={**os.environ, **caller},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    environment = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
+    assert environment["LC_ALL"] == "C.UTF-8"
+    assert not (set(caller) - {"LC_ALL"}) & set(environment)
