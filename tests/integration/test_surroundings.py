@@ -95,3 +95,28 @@ def test_make_starts_programs_in_surroundings_of_its_own(project):
     environment = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
     assert environment["LC_ALL"] == "C.UTF-8"
     assert not (set(caller) - {"LC_ALL"}) & set(environment)
+
+
+HELM = """#!/bin/sh
+case $1 in
+  version) echo 'version.BuildInfo{Version:"v3.18.4", GitCommit:"", GitTreeState:"", GoVersion:""}' ;;
+  list) echo '[]' ;;
+  *) echo "Error: no such chart: $3, says $0" >&2; exit 1 ;;
+esac
+"""
+
+
+def test_helm_is_started_from_a_clone_below_a_path_with_a_space(project, site, play, tmp_path):
+    """A stand-in for Helm that has no chart; the task is the role's own."""
+    state = tmp_path / "my clone"
+    helm = state / "bin/helm"
+    helm.parent.mkdir(parents=True)
+    helm.write_text(HELM)
+    helm.chmod(0o755)
+    (state / "kubeconfig").write_text("{apiVersion: v1, kind: Config, clusters: [], contexts: [], users: []}\n")
+    tasks = yaml.safe_load((project / "roles/cilium/tasks/main.yml").read_text())
+    install = next(task for task in tasks if "kubernetes.core.helm" in task)
+    variables = {"cilium_chart": str(state / "cilium.tgz"), "cilium_values": {}}
+    inventory = site({"cp-1": {"ansible_host": "10.0.0.11"}}, platform_state_dir=str(state))
+    result = play(inventory, [{"hosts": "controller", "gather_facts": False, "vars": variables, "tasks": [install]}])
+    assert f"no such chart: {state}/cilium.tgz, says {helm}" in result.stdout
