@@ -13,6 +13,9 @@ from lab.topology import Node
 # Directories that cannot live on podman's overlay: they hold overlays themselves, or want a plain disk.
 DIRECTORIES = {"containerd": "/var/lib/containerd", "kubelet": "/var/lib/kubelet", "etcd": "/var/lib/etcd"}
 
+# The resolvers that this machine has of others, not the stub of systemd-resolved, which a container does not reach.
+RESOLVERS = (Path("/run/systemd/resolve/resolv.conf"), Path("/etc/resolv.conf"))
+
 
 def options(paths: Paths, node: Node, network: str) -> list[str]:
     """Options of ``podman create`` for a node: a whole machine to systemd, with the address that the inventory gives it."""
@@ -43,7 +46,7 @@ def furnish(paths: Paths, node: Node, root: Path) -> None:
     """What an installer leaves on a machine: name, identity, resolver, host keys, the administrator's key."""
     (root / "etc/hostname").write_text(f"{node.name}\n")
     (root / "etc/hosts").write_text(f"127.0.0.1 localhost\n::1 localhost ip6-localhost\n127.0.1.1 {node.name}\n")
-    shutil.copyfile("/etc/resolv.conf", root / "etc/resolv.conf")
+    shutil.copyfile(next(path for path in RESOLVERS if path.exists()), root / "etc/resolv.conf")
     (root / "etc/machine-id").write_text(f"{uuid.uuid4().hex}\n")
     ssh.furnish(paths, root, node.address)
 

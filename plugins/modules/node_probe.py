@@ -23,6 +23,7 @@ options:
       port: {description: A TCP port; a refused connection is an answer too., type: int, default: 22}
   names: {description: Names that must resolve., type: list, elements: str, default: []}
   urls: {description: Addresses that must answer to HTTP HEAD with any status., type: list, elements: str, default: []}
+  resolv_conf: {description: File of the resolvers that pods are given., type: path, default: /etc/resolv.conf}
   disks:
     description: Disks that the inventory names, judged by the rules of role data_disks.
     type: list
@@ -91,6 +92,7 @@ def look(params: dict) -> dict:
         "swap": hardware.swap(),
         "interface": network.interface_of(params["address"]),
         "taken_ports": {} if state["joined"] else network.taken(params["ports"]),
+        "resolvers": network.resolvers(Path(params["resolv_conf"])),
         "unreached": network.reach(params["names"], params["peers"], params["urls"]),
         "fsync_p99_ms": hardware.fsync_p99_ms(params["etcd_directory"]) if timed else None,
         "kubernetes": state,
@@ -109,6 +111,7 @@ def main():
             "peers": {"type": "list", "elements": "dict", "default": [], "options": PEER_SPEC},
             "names": {"type": "list", "elements": "str", "default": []},
             "urls": {"type": "list", "elements": "str", "default": []},
+            "resolv_conf": {"type": "path", "default": "/etc/resolv.conf"},
             "disks": {"type": "list", "elements": "dict", "default": [], "options": DISK_SPEC},
             "disk_label": {"type": "str", "required": True},
             "disk_filesystem": {"type": "str", "default": "xfs"},

@@ -67,6 +67,12 @@ def test_a_refused_connection_is_an_answer_and_a_wrong_name_is_not(listener):
     assert list(seen["names"]) == ["no-such.invalid"]
 
 
+def test_resolvers_are_those_of_the_file_that_pods_are_given(run_module, tmp_path):
+    (tmp_path / "resolv.conf").write_text("# nameserver 192.0.2.1\nnameserver 127.0.0.1\nsearch example.com\nnameserver fd00::53\n")
+    asked = {"address": "127.0.0.1", "disk_label": "voicehelper", "resolv_conf": str(tmp_path / "resolv.conf")}
+    assert run_module(node_probe, check=True, **asked)["resolvers"] == ["127.0.0.1", "fd00::53"]
+
+
 def test_any_answer_to_head_shows_that_the_source_is_reached():
     with http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler) as server:  # answers 501
         threading.Thread(target=server.handle_request, daemon=True).start()

@@ -22,6 +22,7 @@ PROBE = {
     "ready_units": ["chrony.service"],
     "swap": {"active": [], "fstab": False},
     "taken_ports": {},
+    "resolvers": ["10.0.0.2", "fd00::53"],
     "unreached": {"names": {}, "peers": {}, "urls": {}},
     "clock_offset": 0.4,
     "fsync_p99_ms": 2.5,
@@ -117,6 +118,12 @@ def test_a_disk_that_would_be_refused_is_refused_now():
 def test_a_port_that_is_held_names_its_holder():
     finding = only(judge(taken_ports={"6443/tcp": "nginx"}))
     assert (finding.what, finding.found) == ("port 6443/tcp", "held by nginx")
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.53", "::1"])
+def test_a_resolver_that_only_the_machine_itself_reaches_is_refused(address):
+    finding = only(judge(resolvers=["10.0.0.2", address]))
+    assert (finding.what, finding.found, finding.check, finding.fatal) == ("resolver", address, "resolver", True)
 
 
 def test_what_cannot_be_reached_is_named():

@@ -89,6 +89,12 @@ def _head(url: str) -> str:
     return ""
 
 
+def resolvers(path: Path) -> list[str]:
+    """Addresses of the resolvers that a resolv.conf names; none when it is not there."""
+    lines = [line.split() for line in path.read_text().splitlines()] if path.exists() else []
+    return [fields[1] for fields in lines if fields[:1] == ["nameserver"] and len(fields) > 1]
+
+
 def reach(names: list[str], peers: list[dict], urls: list[str]) -> dict[str, dict[str, str]]:
     """Try everything at once. Gives {names, peers, urls}: each a dict of what failed, with the reason."""
     with ThreadPoolExecutor(max_workers=16) as pool:

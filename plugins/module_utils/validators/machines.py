@@ -110,10 +110,13 @@ def check_identity(machine: Machine) -> Iterator[Finding]:
 
 
 def check_network(machine: Machine) -> Iterator[Finding]:
-    """Ports are free, names resolve, and the artifact source answers."""
+    """Ports are free, names resolve here and in pods, and the artifact source answers."""
     for port, program in sorted(machine.probe["taken_ports"].items()):
         remedy = "Stop it; this machine is not part of a cluster yet"
         yield Finding(machine.host, f"port {port}", f"held by {program}", "a free port", remedy, "ports")
+    for address in (address for address in machine.probe["resolvers"] if address.startswith("127.") or address == "::1"):
+        remedy = "CoreDNS on it would ask itself: name the resolvers behind it in /etc/resolv.conf, or use systemd-resolved"
+        yield Finding(machine.host, "resolver", address, "an address that pods reach too", remedy, "resolver")
     unreached = machine.probe["unreached"]
     for name, reason in sorted(unreached["names"].items()):
         yield Finding(machine.host, f"DNS {name}", reason, "an address", "Mend /etc/resolv.conf or the name", "dns")
