@@ -51,3 +51,8 @@ def test_a_password_of_the_proxy_would_be_for_root_alone(host):
     assert host.file("/etc/containerd/proxy.env").mode == 0o600
     assert "/etc/containerd/proxy.env" in host.check_output("systemctl show --property=EnvironmentFiles --value containerd")
     assert "PROXY" not in host.check_output("systemctl show --property=Environment --value containerd")
+
+
+def test_systemd_takes_every_line_of_the_unit(host):
+    checked = host.run("systemd-analyze verify /etc/systemd/system/containerd.service")
+    assert (checked.rc, checked.stderr) == (0, "")
