@@ -34,6 +34,8 @@ def test_settings_in_force(configz, node):
     assert settings.get("readOnlyPort", 0) == 0
     assert settings["shutdownGracePeriod"] != "0s"
     assert settings["crashLoopBackOff"]["maxContainerRestartPeriod"] == "1m0s"
+    assert (settings["podPidsLimit"], settings["seccompDefault"]) == (4096, True)
+    assert all("_GCM_" in suite or "_POLY1305" in suite for suite in settings["tlsCipherSuites"])
     assert {"memory.available", "nodefs.available", "imagefs.available"} <= set(settings["evictionHard"])
 
 

@@ -1,5 +1,6 @@
 """The kubelet as its node's process table has it."""
 
+import pytest
 from reach import hosts
 
 testinfra_hosts = hosts()
@@ -14,3 +15,10 @@ def test_it_is_told_its_nodes_name(host):
 def test_systemd_takes_every_line_of_the_unit(host):
     checked = host.run("systemd-analyze verify /etc/systemd/system/kubelet.service")
     assert (checked.rc, checked.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "path", ["/var/lib/kubelet/config.yaml", "/etc/kubernetes/kubelet.conf.d/10-site.conf", "/etc/systemd/system/kubelet.service"]
+)
+def test_its_settings_are_for_root_alone(host, path):
+    assert host.file(path).mode == 0o600
