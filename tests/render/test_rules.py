@@ -130,6 +130,12 @@ def test_every_container_states_what_it_takes(workloads):
             assert "memory" in resources.get("limits", {}), where
 
 
+def test_no_service_of_the_platform_opens_a_port_on_every_node(objects):
+    quotas = of_kind(objects, "ResourceQuota")
+    assert quotas and all(quota["spec"]["hard"]["services.nodeports"] == "0" for quota in quotas)
+    assert all(service["spec"].get("type", "ClusterIP") == "ClusterIP" for service in of_kind(objects, "Service"))
+
+
 def test_images_have_a_version(workloads):
     for name, item in workloads.items():
         for container in containers(item):

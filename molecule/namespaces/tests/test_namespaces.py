@@ -30,7 +30,7 @@ def test_a_privileged_pod_is_refused(host, kubectl, name):
 @pytest.mark.parametrize("name", LEVELS)
 def test_limits(objects, name):
     quota = objects(f"resourcequota quota --namespace {name}")["spec"]["hard"]
-    assert {"requests.cpu", "requests.memory", "limits.memory", "requests.storage", "pods"} == set(quota)
+    assert {"requests.cpu", "requests.memory", "limits.memory", "requests.storage", "pods", "services.nodeports"} == set(quota)
     (limit,) = objects(f"limitrange defaults --namespace {name}")["spec"]["limits"]
     assert limit["default"]["memory"] and limit["defaultRequest"]["cpu"]
 
