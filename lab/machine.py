@@ -32,7 +32,7 @@ def options(paths: Paths, node: Node, network: str) -> list[str]:
 def prepare(paths: Paths, node: Node) -> None:
     """Make the directories that ``options`` mounts."""
     for name in DIRECTORIES:
-        (paths.node(node.name) / name).mkdir(parents=True, exist_ok=True)
+        (paths.node(node.name) / name).mkdir(mode=0o700, parents=True, exist_ok=True)  # as kubeadm and containerd make them
 
 
 def attach(paths: Paths, node: Node) -> None:
