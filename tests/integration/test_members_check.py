@@ -41,6 +41,13 @@ def run(inventory, play, project):
         told["tasks"] = [
             {"ansible.builtin.set_fact": {"kubeadm_found": "{{ answers[inventory_hostname] }}"}, "when": "inventory_hostname in answers"}
         ]
+        told["tasks"].append(
+            {
+                "ansible.builtin.group_by": {"key": "kubeadm_{{ kubeadm_found.stage }}"},
+                "when": "inventory_hostname in answers",
+                "changed_when": False,
+            }
+        )
         make = {"hosts": "controller", "gather_facts": False, "roles": ["site_secrets"]}
         check = {"ansible.builtin.import_playbook": str(project / "playbooks/members_check.yml")}
         # A node that was not asked would be asked now: it is one that does not answer.
