@@ -29,6 +29,7 @@ PARTS = {
     "kube-controller-manager": "https://127.0.0.1:10257/healthz",
     "kube-scheduler": "https://127.0.0.1:10259/healthz",
 }
+_NAMES = re.compile(r"certSANs: .*")
 # What an etcd member was founded with is read only where its data is gone, and must not found a second cluster there.
 _FOUNDED = re.compile(rb"^ *- --initial-cluster(?:-state)?=.*\n", re.MULTILINE)
 
@@ -71,7 +72,7 @@ class ControlPlane:
         try:
             write_settings(settings)
             with configured(config) as path:
-                self._certificate(path)
+                self._certificate(path, before.get(str(CONFIG)))
                 manifests = self._generated(path)
             for part in PARTS:
                 self._replace(part, manifests[part])
@@ -106,15 +107,12 @@ class ControlPlane:
         UNFINISHED.unlink()
         return "The settings from before were put back and are in force."
 
-    def _certificate(self, config: Path) -> None:
-        """Sign the API server's certificate anew where it lacks a name of the settings; the server reads it by itself."""
-        phase = (KUBEADM, "init", "phase", "certs", "apiserver", f"--config={config}")
-        try:
-            self.run(*phase)
-        except Failed:
+    def _certificate(self, config: Path, before: str | None) -> None:
+        """Sign the API server's certificate anew where its names changed; kubeadm keeps one that is there. The server reads it itself."""
+        if _NAMES.findall(before or "") != _NAMES.findall(CONFIG.read_text()):
             for kind in ("crt", "key"):
                 (facts.KUBERNETES / f"pki/apiserver.{kind}").unlink(missing_ok=True)
-            self.run(*phase)
+            self.run(KUBEADM, "init", "phase", "certs", "apiserver", f"--config={config}")
 
     def _generated(self, config: Path) -> dict[str, bytes]:
         """The manifests that kubeadm makes of the settings, by part; none is in force yet."""

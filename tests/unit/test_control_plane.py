@@ -7,7 +7,7 @@ import kubeadm_member
 import pytest
 from ansible.module_utils import control_plane as plane
 
-KUBEADM = "kind: ClusterConfiguration\nflag: {flag}\n"
+KUBEADM = "kind: ClusterConfiguration\nflag: {flag}\ncertSANs: [{names}]\n"
 
 
 @pytest.fixture
@@ -16,8 +16,8 @@ def configured(run_module, control_plane):
     (control_plane.kubernetes / "manifests").mkdir()
     (control_plane.kubernetes / "pki").mkdir()
 
-    def run(flag, state="configured", **more):
-        settings = control_plane.settings({"kubeadm.yaml": KUBEADM.format(flag=flag), "audit.yaml": f"# {flag}\n"})
+    def run(flag, state="configured", names="localhost", **more):
+        settings = control_plane.settings({"kubeadm.yaml": KUBEADM.format(flag=flag, names=names), "audit.yaml": f"# {flag}\n"})
         arguments = {"name": "cp-2", "address": "10.0.0.12", "init": control_plane.init, "settings": settings, "patience": 1} | more
         return run_module(kubeadm_member, state=state, **arguments)
 
@@ -115,12 +115,14 @@ def test_what_etcd_was_founded_with_stays(configured, control_plane):
     assert manifest.read_text() == joined
 
 
-def test_a_certificate_that_lacks_a_name_is_signed_anew(configured, control_plane):
-    for kind in ("crt", "key"):
-        (control_plane.kubernetes / f"pki/apiserver.{kind}").write_text("old")
+def test_a_changed_name_gets_a_certificate_of_its_own(configured, control_plane):
     pki = control_plane.kubernetes / "pki"
+    for kind in ("crt", "key"):
+        (pki / f"apiserver.{kind}").write_text("old")
     control_plane.program("kubeadm", "certs apiserver", f"test ! -e {pki}/apiserver.crt || exit 1; echo new > {pki}/apiserver.crt")
     configured("second")
+    assert (pki / "apiserver.crt").read_text() == "old"
+    configured("second", names="localhost, new.example")
     assert (pki / "apiserver.crt").read_text() == "new\n"
 
 
