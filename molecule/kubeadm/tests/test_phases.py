@@ -12,6 +12,7 @@ PHASES = ("etcd local", "control-plane all")  # as plugins/module_utils/control_
 OTHER = "203.0.113.5"
 SCRIPT = """
 cd $(mktemp --directory)
+trap "rm -r $PWD" EXIT
 cat /etc/kubernetes/kubeadm.yaml - >config <<'NODE'
 {node}
 NODE
@@ -51,7 +52,7 @@ def made(host, name, address):
     node = site.get_template("init.yaml.j2").render(**token, **place, **lists)
 
     def run(node=node, flags=""):
-        phases = "\n".join(f"kubeadm init phase {phase} --config=config --dry-run {flags} >&2" for phase in PHASES)
+        phases = "\n".join(f"/usr/local/bin/kubeadm init phase {phase} --config=config --dry-run {flags} >&2" for phase in PHASES)
         return host.run(SCRIPT.format(node=node, other=OTHER, address=address, phases=phases))
 
     return run
