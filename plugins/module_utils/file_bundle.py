@@ -32,9 +32,16 @@ def differs(have: dict | None, want: dict) -> bool:
     return have is None or any(have[key] != want[key] for key in ("content", "mode", "owner", "group"))
 
 
+def make_parents(path: Path) -> None:
+    """Make the directories above `path` that are missing, 0755 whatever the login's umask."""
+    for folder in reversed([folder for folder in path.parents if not folder.exists()]):
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0o755)
+
+
 def write(path: Path, want: dict) -> None:
     """Replace `path` atomically by the wanted content, mode and owner; parents are made 0755."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_parents(path)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as stream:

@@ -54,6 +54,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.file_bundle import make_parents
 from ansible.module_utils.urls import open_url
 
 BLOCK = 1 << 20  # bytes read at a time
@@ -107,7 +108,7 @@ def download(item: dict, directory: Path, timeout: int) -> Path:
 
 def place(source: Path, path: Path, mode: int) -> None:
     """Move `source` to `path` atomically, also while the old file is being executed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_parents(path)
     neighbour = path.with_name(f".{path.name}.new")
     shutil.copyfile(source, neighbour)
     neighbour.chmod(mode)

@@ -22,6 +22,16 @@ def test_writes_files_and_their_folders(run_module, tmp_path):
     assert not list(first.parent.glob(".*"))  # no temporary file is left
 
 
+def test_folders_are_for_all_under_any_umask(run_module, tmp_path):
+    """A hardened machine gives its logins 077; programs of other users read what lies below."""
+    before = os.umask(0o077)
+    try:
+        run_module(node_files, files=[entry(tmp_path / "a/b/first")])
+    finally:
+        os.umask(before)
+    assert [(tmp_path / folder).stat().st_mode & 0o777 for folder in ("a", "a/b", "a/b/first")] == [0o755, 0o755, 0o644]
+
+
 def test_second_run_changes_nothing(run_module, tmp_path):
     files = [entry(tmp_path / "file")]
     run_module(node_files, files=files)
