@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from lab import disks, image, ssh
+from lab import disks, image, machine, ssh
 from lab.state import LabError, Paths
+from lab.topology import Node
 
 
 @pytest.fixture
@@ -43,6 +44,20 @@ def test_a_node_gets_keys_and_its_host_key_is_known(paths, tmp_path):
     assert authorized.stat().st_mode & 0o777 == 0o600
     public_key = (root / "etc/ssh/ssh_host_ed25519_key.pub").read_text().strip()
     assert (paths.ssh / "known_hosts").read_text() == f"10.7.0.9 {public_key}\n"
+
+
+def test_a_node_gets_resolvers_that_a_container_reaches(paths, tmp_path, monkeypatch):
+    """Behind the stub of systemd-resolved, where this machine has it, which answers the machine alone."""
+    root = tmp_path / "root"
+    for folder in ("etc/ssh", "home/admin"):
+        (root / folder).mkdir(parents=True)
+    ssh.ensure_key(paths)
+    stub, behind = tmp_path / "stub.conf", tmp_path / "resolv.conf"
+    stub.write_text("nameserver 127.0.0.53\n")
+    behind.write_text("nameserver 192.0.2.53\n")
+    monkeypatch.setattr(machine, "RESOLVERS", (tmp_path / "none", behind, stub))
+    machine.furnish(paths, Node("lab-1", "10.7.0.9", "worker", "trixie", (), 0), root)
+    assert (root / "etc/resolv.conf").read_text() == behind.read_text()
 
 
 def test_a_remade_node_replaces_its_host_key(paths):
