@@ -66,6 +66,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.control_plane import KUBEADM, ControlPlane, Failed, put, write_settings
 
 KERNEL_CHECK = re.compile(r"(CONFIG|CGROUPS|OS|KERNEL)\w*: ")  # what kubeadm prints of the kernel drowns the reason
+SUPER_ADMIN = "super-admin.conf"  # what init leaves beside admin.conf: a key past all RBAC, which nothing here uses
 KUBELET, ETCDCTL = "/usr/local/bin/kubelet", "/usr/local/bin/etcdctl"
 
 
@@ -113,6 +114,12 @@ class Member:
     def stamp(self) -> None:
         settings = settings_sum([item["content"] for item in self.params["settings"]])
         put(facts.STAMP, json.dumps({"settings": settings, "since": time.time()}).encode() + b"\n")
+
+    def close(self) -> None:
+        """Leave nothing more open than it must be: no spare key, and etcd's data to root though a disk of its own is mounted there."""
+        (facts.KUBERNETES / SUPER_ADMIN).unlink(missing_ok=True)
+        if facts.ETCD_DATA.exists():
+            facts.ETCD_DATA.parent.chmod(0o700)
 
     def clean(self) -> None:
         self.run(KUBEADM, "reset", "--force", "--cri-socket=unix:///run/containerd/containerd.sock")
@@ -171,6 +178,7 @@ class Member:
             self.clean()
             return
         {"initialised": self.initialise, "joined": self.join, "configured": self.configure}[state]()
+        self.close()
         self.stamp()
 
 

@@ -42,7 +42,8 @@ class ControlPlane:
         self.now += 1
         match (program.rpartition("/")[2], *arguments):
             case ("kubeadm", "certs", "check-expiration", "--output=json"):
-                return json.dumps({"certificates": [{"name": "apiserver", "residualTime": self.days_left * DAY}]})
+                absent = {"name": "super-admin.conf", "residualTime": 0, "missing": True}  # as kubeadm lists what is not there
+                return json.dumps({"certificates": [{"name": "apiserver", "residualTime": self.days_left * DAY, "missing": False}, absent]})
             case ("kubeadm", "certs", "renew", "all"):
                 self.days_left = 365
                 self._date()

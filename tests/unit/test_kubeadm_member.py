@@ -68,11 +68,19 @@ def test_the_sum_of_settings_sees_each_file_and_its_place():
 
 
 def test_init_gets_its_configuration_privately_and_leaves_none_behind(member, control_plane):
-    control_plane.program("kubeadm", "kubeadm init", f"stat -c %a {control_plane.kubernetes}/kubeadm-init.yaml > {control_plane.log}.mode")
+    folder, log = control_plane.kubernetes, control_plane.log
+    control_plane.program("kubeadm", "kubeadm init", f"stat -c %a {folder}/kubeadm-init.yaml > {log}.mode; touch {folder}/super-admin.conf")
     result = member("initialised", settings=control_plane.settings(SETTINGS))
     assert result["changed"] and result["stage"] == "member"
     assert control_plane.log.with_name("log.mode").read_text() == "600\n"
     assert sorted(path.name for path in control_plane.kubernetes.iterdir()) == ["kubeadm.yaml", "settings.yaml"]
+
+
+def test_the_data_of_etcd_is_roots_alone_on_a_disk_of_its_own_too(member, control_plane):
+    control_plane.etcd.parent.chmod(0o755)
+    control_plane.program("kubeadm", "kubeadm init", f"mkdir {control_plane.etcd}")
+    member("initialised")
+    assert stat.S_IMODE(control_plane.etcd.parent.stat().st_mode) == 0o700
 
 
 def test_a_failed_join_tells_why_and_is_no_member(member, control_plane, run_module):

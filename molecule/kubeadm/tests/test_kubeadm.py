@@ -78,3 +78,11 @@ def test_a_pod_of_an_unlabelled_namespace_gets_the_baseline(kubectl_on):
     pod = '{"apiVersion":"v1","kind":"Pod","metadata":{"name":"x"},"spec":{"hostNetwork":true,"containers":[{"name":"x","image":"x"}]}}'
     refused = kubectl_on(f"apply --namespace default --dry-run=server --filename - 2>&1 <<'EOF' || true\n{pod}\nEOF")
     assert 'violates PodSecurity "baseline' in refused
+
+
+def test_no_key_past_all_rbac_lies_about(host):
+    assert not host.file("/etc/kubernetes/super-admin.conf").exists
+
+
+def test_the_data_of_etcd_is_roots_alone(host):
+    assert host.file("/var/lib/etcd").mode == 0o700
