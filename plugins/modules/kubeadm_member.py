@@ -66,6 +66,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.control_plane import KUBEADM, ControlPlane, Failed, put, write_settings
 
 KERNEL_CHECK = re.compile(r"(CONFIG|CGROUPS|OS|KERNEL)\w*: ")  # what kubeadm prints of the kernel drowns the reason
+# The API and etcd are reached directly, whatever proxies the login has; and kubeadm would write those into the static pods.
+DIRECT = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), "")
 SUPER_ADMIN = "super-admin.conf"  # what init leaves beside admin.conf: a key past all RBAC, which nothing here uses
 KUBELET, ETCDCTL = "/usr/local/bin/kubelet", "/usr/local/bin/etcdctl"
 
@@ -92,7 +94,7 @@ class Member:
     def run(self, *command: str, environment: dict[str, str] | None = None) -> str:
         """Output of a command. Raises Failed with its last lines."""
         limited = ["timeout", str(self.params["timeout"]), *command]
-        rc, out, err = self.module.run_command(limited, environ_update=environment)
+        rc, out, err = self.module.run_command(limited, environ_update={**DIRECT, **(environment or {})})
         if rc:
             text = re.sub(r"\x1b\[[0-9;]*m", "", f"{out}\n{err}")
             tail = "\n".join([line for line in text.splitlines() if line.strip() and not KERNEL_CHECK.match(line)][-20:])

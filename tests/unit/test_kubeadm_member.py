@@ -76,6 +76,13 @@ def test_init_gets_its_configuration_privately_and_leaves_none_behind(member, co
     assert sorted(path.name for path in control_plane.kubernetes.iterdir()) == ["kubeadm.yaml", "settings.yaml"]
 
 
+def test_kubeadm_meets_no_proxy_of_the_login(member, control_plane, monkeypatch):
+    monkeypatch.setenv("https_proxy", "http://proxy.example:3128")
+    control_plane.program("kubeadm", "kubeadm init", f"env > {control_plane.log}.environment")
+    member("initialised")
+    assert "proxy.example" not in control_plane.log.with_name("log.environment").read_text()
+
+
 def test_the_data_of_etcd_is_roots_alone_on_a_disk_of_its_own_too(member, control_plane):
     control_plane.etcd.parent.chmod(0o755)
     control_plane.program("kubeadm", "kubeadm init", f"mkdir {control_plane.etcd}")
