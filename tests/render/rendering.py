@@ -67,7 +67,7 @@ BUNDLES = list(_bundles())
 def controller(state):
     """A loader that reads and decrypts as a run of `playbooks/` does; secrets are made in `state`, as the first run does."""
     command = ["ansible", "controller", "-i", "inventories/minimal", "-m", "include_role", "-a", "name=site_secrets"]
-    subprocess.run([*command, "-e", f"platform_state_dir={state}"], cwd=PROJECT, check=True, capture_output=True)
+    subprocess.run([*command, "-e", f"platform_state_dir={state} kubeadm_new_cluster=true"], cwd=PROJECT, check=True, capture_output=True)
     loader = DataLoader()
     loader.set_basedir(str(PROJECT / "playbooks"))
     password = f"default@{PROJECT / 'plugins/vault_password.py'}"
