@@ -48,3 +48,25 @@ def test_containerd_asks_a_mirror_at_the_path_that_the_site_says(minimal, mirror
     changes = {"containerd_registry_mirrors": {"docker.io": [mirror]}, "containerd_offline_registry": "", "item": {"each": "docker.io"}}
     host = tomllib.loads(minimal.text("containerd", "hosts.toml.j2", NODE, **changes))["host"][mirror["url"]]
     assert host.get("override_path", False) is as_it_stands
+
+
+def test_a_fork_bomb_and_a_pod_without_a_profile_are_bounded(minimal):
+    settings = yaml.safe_load(minimal.text("kubelet", "site.conf.j2", NODE))
+    assert 0 < settings["podPidsLimit"] <= 4096
+    assert settings["seccompDefault"] is True and settings["protectKernelDefaults"] is True
+
+
+def test_kubelets_and_api_servers_offer_the_same_few_ciphers(minimal):
+    suites = yaml.safe_load(minimal.text("kubelet", "site.conf.j2", NODE))["tlsCipherSuites"]
+    cluster = next(yaml.safe_load_all(minimal.text("kubeadm", "kubeadm.yaml.j2", "minimal-cp-1")))
+    arguments = {argument["name"]: argument["value"] for argument in cluster["apiServer"]["extraArgs"]}
+    assert arguments["tls-cipher-suites"].split(",") == suites
+    assert all(suite.startswith("TLS_ECDHE_") and ("_GCM_" in suite or "_POLY1305_" in suite) for suite in suites)
+
+
+def test_the_kernel_is_set_to_what_the_kubelet_wants_to_find(minimal):
+    """With protectKernelDefaults a kubelet starts on these values only (pkg/util/sysctl of Kubernetes)."""
+    wanted = {"vm.overcommit_memory": 1, "vm.panic_on_oom": 0, "kernel.panic": 10, "kernel.panic_on_oops": 1}
+    wanted |= {"kernel.keys.root_maxkeys": 1000000, "kernel.keys.root_maxbytes": 25000000}
+    lines = minimal.text("base", "sysctl.conf.j2", NODE).splitlines()
+    assert {f"-{name} = {value}" for name, value in wanted.items()} <= set(lines)
