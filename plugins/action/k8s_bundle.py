@@ -17,6 +17,7 @@ from ansible.utils.display import Display
 _PROJECT = Path(__file__).parents[2]
 # The controller does not look there by itself.
 ansible.module_utils.__path__.append(str(_PROJECT / "plugins/module_utils"))
+from ansible.module_utils.claim_guard import keep
 from ansible.module_utils.kube_api import ApiError, KubeApi, UnknownKind
 from ansible.module_utils.kube_stages import stages
 from ansible.module_utils.kube_status import Hopeless, awaited, describe, explain, pending
@@ -50,7 +51,9 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(f"{name}: no kubeconfig at {arguments['kubeconfig']}: run playbooks/kubernetes.yml")
 
         api, deadline = KubeApi(arguments["kubeconfig"]), time.monotonic() + timeout
-        if refused := refusals(api, name, objects, arguments.get("confirmed") or [], domain):
+        kept, small = keep(api, objects)
+        # A check does not grow the volumes that the run before it would have grown.
+        if refused := refusals(api, name, objects, arguments.get("confirmed") or [], domain) + ([] if check else small):
             raise AnsibleActionFail("\n".join([f"{name}: nothing was changed", *(f"  {line}" for line in refused)]))
         if not check:
             _stop(api, name, objects, domain)
@@ -66,6 +69,10 @@ class ActionModule(ActionBase):
             _wait(api, name, _wanted(arguments.get("wait", True), applied), deadline)
 
         result.update(changed=bool(changes), objects=len(objects))
+        result["kept"] = kept
+        if changes:
+            for line in kept:
+                Display().display(line)
         result["changed_objects"] = [f"{describe(i)} {'changed' if before else 'created'}" for i, before, _ in changes]
         if self._task.diff:
             result["diff"] = [_diff(*change) for change in changes]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
+from pathlib import Path
 
+import ansible.module_utils
 from ansible.errors import AnsibleFilterError
 
-_BYTES = {
-    "": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40,
-}  # fmt: skip
+# The controller does not look there by itself.
+ansible.module_utils.__path__.append(str(Path(__file__).parents[1] / "module_utils"))
+from ansible.module_utils.quantity import in_bytes
 
 
 def mebibytes(quantity: str | int) -> int:
@@ -17,10 +18,10 @@ def mebibytes(quantity: str | int) -> int:
     Raises:
         AnsibleFilterError: it is no such quantity.
     """
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)([A-Za-z]*)", str(quantity))
-    if not found or found[2] not in _BYTES:
-        raise AnsibleFilterError(f"mebibytes: found {quantity!r}; wanted a quantity such as 512Mi or 2Gi")
-    return int(float(found[1]) * _BYTES[found[2]]) // 2**20
+    try:
+        return in_bytes(quantity) // 2**20
+    except ValueError as error:
+        raise AnsibleFilterError(f"mebibytes: {error}") from error
 
 
 class FilterModule:

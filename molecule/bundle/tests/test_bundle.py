@@ -4,52 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-
-import pytest
-import yaml
-
-PROJECT = Path(__file__).parents[3]
-FIXED = {"domain": "test.example.org", "labels": {"bundle": "test"}}
-sys.path.append(str(PROJECT / "tests"))
-import api_server
-from ansible.module_utils.kube_api import KubeApi
-
-
-@pytest.fixture(scope="module")
-def kubeconfig(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("api")
-    try:
-        yield api_server.up(folder)
-    finally:
-        api_server.down(folder)
-
-
-@pytest.fixture(scope="module")
-def api(kubeconfig):
-    return KubeApi(kubeconfig)
-
-
-@pytest.fixture
-def bundle(kubeconfig, tmp_path):
-    """Apply documents: `bundle(*documents, options=[], **arguments)` gives the result of the task."""
-
-    def apply(*documents, options=(), **arguments):
-        template, playbook = tmp_path / "bundle.yml.j2", tmp_path / "play.yml"
-        template.write_text(documents[0] if isinstance(documents[0], str) else yaml.safe_dump_all(documents))
-        task = {"name": "test", "template": str(template), "kubeconfig": str(kubeconfig), **FIXED, **arguments}
-        play = {"hosts": "localhost", "gather_facts": False, "vars": {"platform_name": "voicehelper"}, "tasks": [{"k8s_bundle": task}]}
-        playbook.write_text(yaml.safe_dump([play]))
-        environment = {**os.environ, "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json", "ANSIBLE_CALLBACKS_ENABLED": "ansible.posix.json"}
-        command = ["ansible-playbook", "-i", "localhost,", "-c", "local", str(playbook), *options]
-        answer = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
-        assert answer.stdout, answer.stderr
-        return json.loads(answer.stdout[answer.stdout.index("{") :])["plays"][0]["tasks"][0]["hosts"]["localhost"]
-
-    return apply
 
 
 def config_map(name, namespace="default", **data):
@@ -66,18 +20,6 @@ def deployment(name):
         "kind": "Deployment",
         "metadata": meta,
         "spec": {"selector": {"matchLabels": labels}, "template": template},
-    }
-
-
-def stateful_set(name, **spec):
-    labels = {"app.kubernetes.io/name": name}
-    template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "main", "image": "example.org/main:1"}]}}
-    claim = {"metadata": {"name": "data"}, "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}}
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "StatefulSet",
-        "metadata": {"name": name, "namespace": "default"},
-        "spec": {"serviceName": name, "selector": {"matchLabels": labels}, "template": template, "volumeClaimTemplates": [claim], **spec},
     }
 
 
@@ -192,64 +134,6 @@ def test_a_failed_job_ends_the_wait_at_once(bundle, api):
     api.request("PATCH", path, body={"status": status}, content_type="application/merge-patch+json")
     answer = bundle(job, timeout=120)
     assert "test: failed" in answer["msg"] and "it failed too often" in answer["msg"]
-
-
-def test_members_are_kept_until_their_loss_is_confirmed_by_name(bundle, api):
-    bundle(stateful_set("store", replicas=3), wait=False)
-    for options in ([], ["--check"]):
-        answer = bundle(
-            config_map("beside"), stateful_set("store", replicas=1), wait=False, options=options, confirmed=["scale-down:other"]
-        )
-        assert answer["failed"] and "nothing was changed" in answer["msg"]
-        assert "StatefulSet default/store: spec.replicas: found 3, wanted 1" in answer["msg"]
-        assert "store-1, store-2 and what only they hold" in answer["msg"] and "claims data-store-1, data-store-2" in answer["msg"]
-        assert "-e confirm=scale-down:store" in answer["msg"]
-        assert api.get(config_map("beside")) is None and api.get(stateful_set("store"))["spec"]["replicas"] == 3
-    assert not bundle(stateful_set("store", replicas=1), wait=False, confirmed=["scale-down:store"]).get("failed")
-    assert api.get(stateful_set("store"))["spec"]["replicas"] == 1
-
-
-def test_members_are_kept_before_they_are_stopped_to_start_together(bundle, api):
-    def store(replicas, together):
-        item = stateful_set("pools", replicas=replicas)
-        item["metadata"]["annotations"] = {"test.example.org/together": together}
-        return item
-
-    bundle(store(8, "old"), wait=False)
-    for options in ([], ["--check"]):
-        assert "spec.replicas: found 8, wanted 4" in bundle(store(4, "new"), wait=False, options=options)["msg"]
-        assert api.get(stateful_set("pools"))["spec"]["replicas"] == 8
-    api.request("PATCH", api.path(stateful_set("pools")), body={"spec": {"replicas": 0}}, content_type="application/merge-patch+json")
-    assert "spec.replicas: found 8, wanted 4" in bundle(store(4, "new"), wait=False)["msg"]
-    assert not bundle(store(8, "new"), wait=False).get("failed")
-    assert api.get(stateful_set("pools"))["spec"]["replicas"] == 8
-
-
-def test_members_of_a_deleted_set_are_known_by_their_claims(bundle, api):
-    volume = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "data-gone-2", "namespace": "default"}}
-    volume["spec"] = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
-    bundle(volume, wait=False)
-    assert "spec.replicas: found 3, wanted 1" in bundle(stateful_set("gone", replicas=1), wait=False)["msg"]
-    assert not bundle(stateful_set("gone", replicas=3), wait=False).get("failed")
-
-
-def test_more_members_need_no_confirmation(bundle, api):
-    bundle(stateful_set("growing", replicas=1), wait=False)
-    assert not bundle(stateful_set("growing", replicas=5), wait=False).get("failed")
-    assert api.get(stateful_set("growing"))["spec"]["replicas"] == 5
-
-
-def test_a_number_of_members_that_somebody_else_decides_is_no_loss(bundle, api):
-    bundle(stateful_set("scaled"), wait=False)
-    api.apply(stateful_set("scaled", replicas=4), "autoscaler")
-    assert not bundle(stateful_set("scaled"), wait=False).get("failed")
-    assert api.get(stateful_set("scaled"))["spec"]["replicas"] == 4
-
-
-def test_a_number_of_members_that_is_no_longer_stated_is_a_loss(bundle, api):
-    bundle(stateful_set("stated", replicas=3), wait=False)
-    assert "found 3, wanted 1" in bundle(stateful_set("stated"), wait=False)["msg"]
-    assert api.get(stateful_set("stated"))["spec"]["replicas"] == 3
 
 
 def test_without_a_cluster_it_says_what_makes_one(bundle):
