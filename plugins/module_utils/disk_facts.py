@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import subprocess
@@ -82,6 +83,25 @@ def device_mapper():
         if Path("/sys/module/dm_crypt").exists() or _loadable("dm_crypt"):
             has.add("dm_crypt")
     return has
+
+
+def project_quotas():
+    """Whether the kernel's XFS has quotas, by its configuration, or where that is not at hand by what a loaded XFS shows."""
+    packed, plain = Path("/proc/config.gz"), Path(f"/boot/config-{os.uname().release}")
+    for text in (plain.read_text() if plain.exists() else "", gzip.decompress(packed.read_bytes()).decode() if packed.exists() else ""):
+        if text:
+            return "\nCONFIG_XFS_QUOTA=y\n" in text
+    return Path("/proc/fs/xfs/xqm").exists()
+
+
+def needs_reload(*units):
+    """Whether systemd has yet to read what was written to one of the units."""
+    return "yes" in _read("systemctl", "show", "--property=NeedDaemonReload", "--value", *units).split()
+
+
+def identity(device):
+    """What stays of a disk wherever it is plugged in, its serial number; the path that the inventory names where it has none."""
+    return _read("lsblk", "--nodeps", "--noheadings", "--output=SERIAL", os.path.realpath(device)).strip() or device
 
 
 def kernel_name(device):

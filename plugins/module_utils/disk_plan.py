@@ -30,6 +30,7 @@ class Disk:
     mounted: str = ""
     has_data: bool = False
     volume_group: str = ""
+    made: str = ""  # the file that says our volume was made on it once
 
     def only(self, kind):
         """The signature when it is the only one and of this type, else None."""
@@ -78,6 +79,11 @@ def state(disk, wanted):
     found = [_describe(signature) for signature in disk.signatures] + [f"partition {name}" for name in disk.partitions]
     if disk.has_data and not found:
         found = ["data without a known signature"]
+    if found and disk.wipe and disk.made:
+        raise Refused(
+            f"data_disks_devices: found {' and '.join(found)} on {disk.device}, wanted the volume {wanted.label} that was made there: "
+            f"`wipe: true` erases a disk once; put the label right, or, if nothing on it is needed, take its line out of {disk.made}"
+        )
     if found and not disk.wipe:
         raise Refused(
             f"data_disks_devices: found {' and '.join(found)} on {disk.device}, wanted a blank disk; "
@@ -165,6 +171,17 @@ def joining(disks, wanted):
 def formatting(device, wanted):
     """Command that makes the file system on a blank device."""
     return [[f"mkfs.{wanted.filesystem}", "-L", wanted.label, device]]
+
+
+def usable(options, filesystem, quotas):
+    """Mount options without `prjquota` where the file system or the kernel has no project quotas, as such a mount would fail."""
+    return tuple(option for option in options if option != "prjquota" or (filesystem == "xfs" and quotas))
+
+
+def remounting(wanted):
+    """Command that brings new options into force; quotas are switched on by the next mount only, which the kernel insists on."""
+    options = ",".join(["remount", *(option for option in wanted.options if option != "prjquota")])
+    return ["mount", "-o", options, wanted.path]
 
 
 def starting(unit, device):

@@ -24,17 +24,21 @@ options:
   path: {description: Where the volume is mounted., type: path, required: true}
   label: {description: Label of file system and LUKS and name of the volume group., type: str, required: true}
   filesystem: {description: File system to make., type: str, choices: [xfs, ext4], default: xfs}
-  options: {description: Mount options., type: list, elements: str, default: [noatime]}
+  options:
+    description: Mount options. C(prjquota) is left out where file system or kernel have no project quotas.
+    type: list
+    elements: str
+    default: [noatime, prjquota]
+  made:
+    description: File on the node that lists the disks on which the volume was made. They are never erased again, whatever C(wipe) says.
+    type: path
+    required: true
   directories:
     description: Directories below C(path), kept at this owner and mode.
     type: list
     elements: str
     default: []
-  volumes:
-    description: Directories below C(path) that get this owner and mode once; what a pod makes of them later stays.
-    type: list
-    elements: str
-    default: []
+  site: {description: Identity of the site. A disk with volumes of another one is refused., type: str, required: true}
   owner: {description: Numeric user of the directories., type: int, default: 1000}
   group: {description: Numeric group of the directories., type: int, default: 1000}
   mode: {description: Octal mode of the directories., type: str, default: "0750"}
@@ -49,58 +53,23 @@ steps:
   returned: always
   type: list
   elements: str
+claims:
+  description: "Path of every volume on the disk whose owner is known: its claim, as C(namespace/name)."
+  returned: always
+  type: dict
 """
 
 import os
-import shlex
 from dataclasses import replace
 from pathlib import Path
 
-from ansible.module_utils import disk_facts, disk_plan
+from ansible.module_utils import disk_facts, disk_plan, volume_marks
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.file_bundle import current, differs, write
+from ansible.module_utils.node_steps import Node
 
 CRYPTTAB = Path("/etc/crypttab")
 UNITS = Path("/etc/systemd/system")
 KUBELET_DROPIN = UNITS / "kubelet.service.d/10-data.conf"
-
-
-class Node:
-    """The node as this module changes it: every change is a step, and in check mode it only gets noted."""
-
-    def __init__(self, module):
-        self.module, self.check, self.steps = module, module.check_mode, []
-
-    def run(self, *commands):
-        """Run commands; the first that fails ends the module with what it said."""
-        for command in commands:
-            self.steps.append(shlex.join(command))
-            if self.check:
-                continue
-            rc, out, err = self.module.run_command(command)
-            if rc:
-                self.module.fail_json(msg=f"`{shlex.join(command)}` failed: {(err or out).strip()}", steps=self.steps)
-
-    def file(self, path, content, mode=0o644):
-        """Write a file owned by root unless it is there; True when it was not."""
-        want = {"content": content.encode(), "mode": mode, "owner": "root", "group": "root"}
-        if not differs(current(path), want):
-            return False
-        self.steps.append(f"write {path}")
-        if not self.check:
-            write(path, want)
-        return True
-
-    def directory(self, path, owner, group, mode, keep=False):
-        """Make a directory; its owner and mode are put right, or with `keep` only given to a new one."""
-        found = path.stat() if path.is_dir() else None
-        if found and (keep or (found.st_uid, found.st_gid, found.st_mode & 0o7777) == (owner, group, mode)):
-            return
-        self.steps.append(f"{'set owner and mode of' if found else 'make'} {path}")
-        if not self.check:
-            path.mkdir(parents=True, exist_ok=True)
-            os.chown(path, owner, group)
-            path.chmod(mode)
 
 
 def volume(node, wanted, params):
@@ -108,7 +77,9 @@ def volume(node, wanted, params):
 
     :returns: (device, whether it is still without file system, whether it grew); in check mode the device may be '': not there yet.
     """
+    made = _lines(Path(params["made"]))
     disks = [disk_facts.inspect(**entry) for entry in params["devices"]]
+    disks = [replace(disk, made=params["made"] if disk_facts.identity(disk.device) in made else "") for disk in disks]
     disk_plan.lacking(disks, os.uname().release, disk_facts.device_mapper())
     states = [disk_plan.state(disk, wanted) for disk in disks]  # every disk is judged before one is touched
     layers = []
@@ -127,6 +98,10 @@ def volume(node, wanted, params):
         return "", True, False
     device = f"/dev/{wanted.label}/data"
     return device, disk_plan.fresh(disk_facts.inspect(device), replace(wanted, joined=False)), bool(commands) and was_there
+
+
+def _lines(path):
+    return path.read_text().splitlines() if path.exists() else []
 
 
 def decrypted(node, wanted, params, disk, state):
@@ -160,18 +135,32 @@ def mounted(node, wanted, device, blank, grew):
             node.steps.append(f"mount {wanted.path}")
             return
     unit = wanted.path.strip("/").replace("-", "\\x2d").replace("/", "-") + ".mount"
-    changed = node.file(UNITS / unit, disk_plan.mount_unit(disk_facts.uuid_of(os.path.realpath(device)), wanted))
-    changed |= node.file(KUBELET_DROPIN, disk_plan.kubelet_dropin(wanted))
-    if changed:
+    text = disk_plan.mount_unit(disk_facts.uuid_of(os.path.realpath(device)), wanted)
+    if found and _differs(UNITS / unit, text):  # before the unit is written: a run that dies in between does it again
+        node.run(disk_plan.remounting(wanted))
+    node.file(UNITS / unit, text)
+    node.file(KUBELET_DROPIN, disk_plan.kubelet_dropin(wanted))
+    if disk_facts.needs_reload(unit, "kubelet.service"):  # systemd itself knows it, also of a run that died
         node.run(["systemctl", "daemon-reload"])
     if not (UNITS / "local-fs.target.wants" / unit).is_symlink():
         node.run(["systemctl", "enable", unit])
     if not found:
         node.run(*disk_plan.starting(unit, os.path.realpath(device)))
-    elif changed:
-        node.run(["systemctl", "reload", unit])
     if grew:
         node.run(*disk_plan.growing(wanted, device))
+
+
+def _differs(path, text):
+    return path.exists() and path.read_text() != text
+
+
+def remembered(node, params):
+    """Note the disks that carry the volume now: what they carry is data from here on."""
+    path = Path(params["made"])
+    lines = _lines(path)
+    new = [name for name in (disk_facts.identity(entry["device"]) for entry in params["devices"]) if name not in lines]
+    if new:
+        node.file(path, "".join(f"{line}\n" for line in [*lines, *new]))
 
 
 def main():
@@ -190,9 +179,10 @@ def main():
             "path": {"type": "path", "required": True},
             "label": {"type": "str", "required": True},
             "filesystem": {"type": "str", "choices": ["xfs", "ext4"], "default": "xfs"},
-            "options": {"type": "list", "elements": "str", "default": ["noatime"]},
+            "options": {"type": "list", "elements": "str", "default": ["noatime", "prjquota"]},
+            "made": {"type": "path", "required": True},
             "directories": {"type": "list", "elements": "str", "default": []},
-            "volumes": {"type": "list", "elements": "str", "default": []},
+            "site": {"type": "str", "required": True},
             "owner": {"type": "int", "default": 1000},
             "group": {"type": "int", "default": 1000},
             "mode": {"type": "str", "default": "0750"},
@@ -201,23 +191,24 @@ def main():
         },
         supports_check_mode=True,
     )
-    params, node = module.params, Node(module)
+    params, node, claims = module.params, Node(module), {}
     try:
         if params["devices"]:
-            joined, options = len(params["devices"]) > 1, tuple(params["options"])
+            joined = len(params["devices"]) > 1
+            options = disk_plan.usable(params["options"], params["filesystem"], disk_facts.project_quotas())
             wanted = disk_plan.Wanted(params["path"], params["label"], params["filesystem"], options, joined)
             mounted(node, wanted, *volume(node, wanted, params))
-        for names, keep in ((params["directories"], False), (params["volumes"], True)):
-            for name in names:
-                owner = (params["owner"], params["group"], int(params["mode"], 8))
-                node.directory(Path(params["path"], name), *owner, keep=keep)
-    except disk_plan.Refused as refusal:
+            remembered(node, params)
+        claims = volume_marks.claims(params["path"], params["site"])
+        for name in params["directories"]:
+            node.directory(Path(params["path"], name), params["owner"], params["group"], int(params["mode"], 8))
+    except (disk_plan.Refused, volume_marks.Refused) as refusal:
         there = f" Disks of this host: {', '.join(disk_facts.present())}." if params["devices"] else ""
         module.fail_json(msg=f"{refusal}.{there}", steps=node.steps)
     except OSError as error:
         module.fail_json(msg=f"{params['path']}: {error}", steps=node.steps)
     prepared = "".join(f"{step}\n" for step in node.steps)
-    module.exit_json(changed=bool(node.steps), steps=node.steps, diff={"prepared": prepared})
+    module.exit_json(changed=bool(node.steps), steps=node.steps, claims=claims, diff={"prepared": prepared})
 
 
 if __name__ == "__main__":

@@ -31,6 +31,8 @@ MEMBER = Disk("/dev/vdb", signatures=[signature("LVM2_member")], volume_group="v
         (OURS, PLAIN, "ours"),
         (replace(OURS, mounted="mounted at /data"), PLAIN, "ours"),
         (replace(OURS, wipe=True), PLAIN, "ours"),  # an order to wipe that stayed in the inventory does no harm later
+        (replace(OURS, wipe=True, made="/etc/made"), PLAIN, "ours"),
+        (replace(BLANK, wipe=True, made="/etc/made"), PLAIN, "blank"),
         (replace(FOREIGN, wipe=True), PLAIN, "wipe"),
         (replace(BLANK, wipe=True), PLAIN, "blank"),
         (replace(BLANK, wipe=True, has_data=True), PLAIN, "wipe"),
@@ -55,6 +57,12 @@ def test_what_a_disk_is(disk, wanted, state):
         (replace(FOREIGN, wipe=True, mounted="mounted at /srv"), PLAIN, ["in use", "/srv"]),
         (replace(FOREIGN, wipe=True, holders=["md0"]), PLAIN, ["in use", "md0"]),
         (replace(BLANK, mounted="swap"), PLAIN, ["in use", "swap"]),
+        (
+            replace(OURS, wipe=True, made="/etc/made", signatures=[signature("xfs")]),
+            PLAIN,
+            ["found xfs", "erases a disk once", "/etc/made"],
+        ),
+        (replace(BLANK, wipe=True, made="/etc/made", has_data=True), PLAIN, ["data without a known signature", "/etc/made"]),
         (OURS, replace(PLAIN, filesystem="ext4"), ["data_disks_filesystem", "found xfs", "wanted ext4"]),
         (OURS, JOINED, ["xfs labelled voicehelper"]),  # one disk of data does not become a volume group
         (MEMBER, PLAIN, ["LVM2_member"]),  # a disk was taken off the list
@@ -146,6 +154,13 @@ def test_a_whole_volume_is_left_alone():
 def test_the_mount_goes_by_uuid():
     unit = disk_plan.mount_unit("6d0c-1", replace(PLAIN, options=("noatime", "discard")))
     assert "What=/dev/disk/by-uuid/6d0c-1\nWhere=/data\nType=xfs\nOptions=noatime,discard\n" in unit
+
+
+@pytest.mark.parametrize(
+    ("filesystem", "quotas", "options"), [("xfs", True, "noatime,prjquota"), ("xfs", False, "noatime"), ("ext4", True, "noatime")]
+)
+def test_quotas_are_asked_for_only_where_they_can_be(filesystem, quotas, options):
+    assert ",".join(disk_plan.usable(["noatime", "prjquota"], filesystem, quotas)) == options
 
 
 def test_udev_sees_the_disk_before_the_mount_waits_for_its_uuid():

@@ -21,7 +21,7 @@ def lookup(project, tmp_path, monkeypatch):
     plugin = lookup_loader.get("kube_object", loader=DataLoader(), templar=Templar(DataLoader(), {}))
 
     class Api:
-        def __init__(self, kubeconfig):
+        def __init__(self, kubeconfig, patience):
             pass
 
         def get(self, reference):

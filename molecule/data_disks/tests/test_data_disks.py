@@ -40,6 +40,20 @@ def test_static_volumes_have_their_directory(host):
     assert host.file("/data/postgres/vol-0").is_directory
 
 
+def test_the_disk_is_remembered_so_that_it_is_wiped_once(host):
+    serial = host.check_output(f"lsblk --nodeps --noheadings --output=SERIAL $(readlink -f {DISK})").strip()
+    assert host.file("/etc/voicehelper/data-disks.made").content_string.splitlines() == [serial or DISK]
+
+
+def test_volumes_are_bounded_where_the_kernel_can(host):
+    kernel = host.run("zgrep -qs CONFIG_XFS_QUOTA=y /proc/config.gz || grep -qs CONFIG_XFS_QUOTA=y /boot/config-$(uname -r)")
+    mounted = "prjquota" in host.mount_point("/data").options
+    assert mounted == (kernel.rc == 0)
+    if mounted:
+        size = host.check_output("df --output=size --block-size=1G /data/postgres/vol-0").split()[-1]
+        assert size == "2"
+
+
 def test_the_kubelet_waits_for_the_volume(host):
     assert "RequiresMountsFor=/data" in host.file("/etc/systemd/system/kubelet.service.d/10-data.conf").content_string
 
