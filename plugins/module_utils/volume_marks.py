@@ -32,13 +32,14 @@ def claims(root, site):
     return {str(file).removesuffix(SUFFIX): _claim(file, site) for file in files}
 
 
-def refusal(volume, root, site):
+def refusal(volume, site):
     """Why the wanted `volume` ({path, claim, live}) may not be what lies on the disk; '' when it may.
 
     :raises Refused: for a mark that cannot be read, or of another site.
     """
     path, wanted = volume["path"], volume["claim"]
-    held = claims(root, site).get(path, "")
+    mark = Path(path + SUFFIX)
+    held = _claim(mark, site) if mark.exists() else ""
     if held and held != wanted:
         return (
             f"{path}: found data of the claim {held} ({path}{SUFFIX}), wanted "

@@ -57,7 +57,7 @@ def make(node, params):
     :raises Refused: for what holds other data; nothing has been written then.
     """
     root, volumes = params["path"], params["volumes"]
-    refused = [line for line in (volume_marks.refusal(volume, root, params["site"]) for volume in volumes) if line]
+    refused = [line for line in (volume_marks.refusal(volume, params["site"]) for volume in volumes) if line]
     if refused:
         raise volume_marks.Refused("\n".join(refused))
     for volume in volumes:
