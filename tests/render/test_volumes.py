@@ -1,0 +1,67 @@
+"""A node that comes or goes moves nothing that lives: every object of a running site renders as it was."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from rendering import BUNDLES, PROJECT
+
+COUNTING = re.compile(r"groups\[|platform_workload_nodes|storage_volumes")  # what looks at the nodes
+PASSING = {"bootstrap-token"}  # it ends an hour after it was rendered
+
+
+def bound(objects):
+    """The site's volumes as its cluster has them: every member and MinIO's mirror on one, member after member over the nodes."""
+    volumes = [item | {"status": {"phase": "Available"}} for item in objects if item["kind"] == "PersistentVolume"]
+    for name, system in claims(objects):
+        free = next(v for v in volumes if "claimRef" not in v["spec"] and v["spec"]["local"]["path"].split("/")[-2] == system)
+        free["spec"] = free["spec"] | {"claimRef": {"namespace": "voicehelper-storage", "name": name}}
+        free["status"] = {"phase": "Bound"}
+    return volumes
+
+
+def claims(objects):
+    """(claim, directory of its system) of all members and of the mirror."""
+    yield "minio-mirror", "backup"
+    for item in objects:
+        if item["kind"] == "StatefulSet":
+            (template,) = item["spec"]["volumeClaimTemplates"]
+            (system,) = template["spec"]["selector"]["matchLabels"].values()
+            for number in range(item["spec"]["replicas"]):
+                yield f"data-{item['metadata']['name']}-{number}", system
+
+
+def looks_at_nodes(role):
+    files = [path for part in ("defaults", "vars", "templates") for path in PROJECT.glob(f"roles/{role}/{part}/**/*") if path.is_file()]
+    return any(COUNTING.search(path.read_text()) for path in files)
+
+
+def rendered(site):
+    """Objects by kind, namespace and name, of the bundles that nodes may have a say in."""
+    objects = [item for bundle in BUNDLES if looks_at_nodes(bundle.role) for item in site.documents(bundle)]
+    named = {(item["kind"], item["metadata"].get("namespace"), item["metadata"]["name"]): item for item in objects}
+    return {key: item for key, item in named.items() if not any(key[2].startswith(name) for name in PASSING)}
+
+
+@pytest.mark.parametrize(
+    ("name", "comes", "goes"),
+    [
+        ("minimal", "worker-8", ""),  # the third worker: new volumes no longer go to the control plane
+        ("recommended", "worker-8", ""),
+        ("recommended", "", "recommended-worker-6"),  # the last one, where a new site puts the mirror
+    ],
+)
+def test_what_lives_renders_as_it_was(make_site, name, comes, goes):
+    running, changed = (make_site.__wrapped__(name) for _ in range(2))
+    live = bound(make_site(name).objects)
+    for site in (running, changed):
+        site.set("storage_live", live)
+    if comes:
+        changed.add_node(comes)
+    if goes:
+        changed.remove_node(goes)
+    before, after = rendered(running), rendered(changed)
+    assert {key: item for key, item in before.items() if after.get(key) != item} == {}
+    new = [key for key in after.keys() - before.keys() if key[0] == "PersistentVolume"]
+    assert all(comes and comes in key[2] for key in new) and bool(new) == bool(comes)
