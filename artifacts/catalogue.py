@@ -46,11 +46,6 @@ class Image:
         """Upstream name with tag, the key of the store's lock file."""
         return f"{self.repository}:{self.tag}"
 
-    @property
-    def pinned(self) -> str:
-        """The name that manifests use: with the digest where it is known."""
-        return f"{self.reference}@{self.digest}" if self.digest else self.reference
-
 
 @dataclass(frozen=True)
 class Catalogue:

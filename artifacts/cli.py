@@ -13,7 +13,7 @@ from rich.table import Table
 
 from artifacts import kinds, pinning, report, runner, upstream
 from artifacts import mirror as mirrors
-from artifacts.catalogue import PATH, Catalogue
+from artifacts.catalogue import PATH, Catalogue, File, Image
 from artifacts.recipes import Cookbook
 from artifacts.store import ARCHITECTURES, ArtifactError, Store, host_arch
 
@@ -70,32 +70,23 @@ def build(
 @commands.command()
 def fetch(
     arch: Annotated[list[str] | None, typer.Option(help="amd64, arm64; this machine's when not given.")] = None,
-    accept_unpinned: Annotated[
-        bool, typer.Option("--accept-unpinned", help="Take what has no checksum yet, and note it in the store.")
-    ] = False,
 ) -> None:
-    """Fetch artifacts from upstream into the store, each checked against the catalogue."""
+    """Fetch artifacts from upstream into the store, each checked against the catalogue; what it does not pin is refused."""
     if not upstream.reachable():
         raise ArtifactError(f"upstream cannot be reached ({upstream.PROBE}); `artifacts build` makes what it has")
-    store = Store.default()
-    failed = upstream.fetch(
-        Catalogue.load(),
-        store,
-        arches=_architectures(arch),
-        accept_unpinned=accept_unpinned,
-        report=lambda name: console.print(f"[green]fetched[/] {name}"),
-    )
-    if failed:
-        raise ArtifactError("\n".join(f"{name}: {error}" for name, error in failed.items()))
+    catalogue = Catalogue.load()
+    files = [file for name in _architectures(arch) for file in catalogue.files(name)]
+    _fetch(files, [image for image in catalogue.images() if not image.build])
 
 
 @commands.command()
 def prepare(names: Names = None) -> None:
-    """Fill the store the best way this machine has: fetch where upstream answers, and build the rest."""
+    """Fill the store the best way this machine has: fetch what is pinned where upstream answers, and build the rest."""
     book, store = _book(), Store.default()
     recipes = book.select(names or ())
     if upstream.reachable():
-        fetch(accept_unpinned=True)
+        files = [file for file in book.catalogue.files(book.arch) if file.sha256]
+        _fetch(files, [image for image in book.catalogue.images() if image.digest])
         recipes = [recipe for recipe in recipes if not book.published(recipe)]
     made = runner.build(book, store, recipes, jobs=runner.JOBS, console=console)
     console.print(f"{len(made)} built; the store is {store.root}")
@@ -134,16 +125,30 @@ def mirror(
     arch: Annotated[list[str] | None, typer.Option(help="amd64, arm64; this machine's when not given.")] = None,
 ) -> None:
     """Make a mirror to carry: one directory with files, registry storage and a manifest of checksums."""
-    count = mirrors.create(Catalogue.load(), Store.default(), directory, arches=_architectures(arch))
-    console.print(f"{directory}: {count} files; after carrying it, run: artifacts mirror-verify DIRECTORY")
+    made = mirrors.create(Catalogue.load(), Store.default(), directory, arches=_architectures(arch))
+    console.print(f"{directory}: {made.files} files; its site takes artifacts_source: {made.source}")
+    for name in made.without:
+        console.print(f"[yellow]without[/] {name}: only upstream has it")
+    console.print("Take this line to the site another way than the mirror, and run it there:")
+    console.print(f"  artifacts mirror-verify DIRECTORY --sha256 {made.sha256}", soft_wrap=True)
 
 
 @commands.command("mirror-verify")
-def mirror_verify(directory: Path) -> None:
-    """Check a mirror that was carried: each file as in its manifest, none missing, none added."""
-    if findings := mirrors.verify(directory):
+def mirror_verify(
+    directory: Path,
+    sha256: Annotated[str, typer.Option(help="What `artifacts mirror` printed: the checksum of the manifest.")],
+) -> None:
+    """Check a mirror that was carried: the manifest is that one, each file as it says, none missing, none added."""
+    if findings := mirrors.verify(directory, sha256):
         raise ArtifactError("\n".join(findings))
     console.print(f"{directory}: complete and unchanged")
+
+
+def _fetch(files: list[File], images: list[Image]) -> None:
+    """Fetch into the store. Raises ArtifactError naming all that failed."""
+    failed = upstream.fetch(files, images, Store.default(), lambda name: console.print(f"[green]fetched[/] {name}"))
+    if failed:
+        raise ArtifactError("\n".join(f"{name}: {error}" for name, error in failed.items()))
 
 
 def _architectures(chosen: list[str] | None) -> list[str]:

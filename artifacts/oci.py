@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ DOCKER_HUB = {"docker.io": "registry-1.docker.io"}
 
 @dataclass(frozen=True)
 class Manifest:
-    """A manifest or index as the registry gave it."""
+    """A manifest or index; ``digest`` is that of ``content``, whatever the registry called it."""
 
     content: bytes
     media_type: str
@@ -45,6 +46,11 @@ class Manifest:
         return [entry["digest"] for entry in (self.document["config"], *self.document["layers"])]
 
 
+def digest_of(content: bytes) -> str:
+    """The digest by which a registry names this content: ``sha256:…``."""
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
 class Repository:
     """One repository of a registry, addressed by its full name such as ``quay.io/cilium/cilium``."""
 
@@ -57,11 +63,13 @@ class Repository:
         self.token = ""
 
     def manifest(self, reference: str) -> Manifest:
-        """The manifest of a tag or digest. Raises ArtifactError when the registry has none."""
+        """The manifest of a tag or digest. Raises ArtifactError when the registry has none, or gives another than the digest names."""
         answer = self._request("GET", f"/manifests/{reference}", headers={"Accept": ", ".join(MANIFEST_TYPES)})
         self._expect(answer, f"manifest of {self.name}:{reference}")
         media_type = answer.headers["Content-Type"].split(";")[0]
-        digest = answer.headers.get("Docker-Content-Digest") or reference
+        digest = digest_of(answer.content)
+        if ":" in reference and digest != reference:
+            raise ArtifactError(f"{self.name}@{reference}: {answer.request.url.host} gave content of {digest}; not taken")
         return Manifest(answer.content, media_type, digest, answer.json())
 
     def has_blob(self, digest: str) -> bool:
@@ -114,9 +122,9 @@ class Repository:
             raise ArtifactError(f"{what}: {answer.request.url.host} answered {answer.status_code}")
 
 
-def copy(source: Repository, target: Repository, tag: str) -> str:
-    """Copy an image with all its platforms, so that its digest stays the same; gives that digest."""
-    top = source.manifest(tag)
+def copy(source: Repository, target: Repository, tag: str, digest: str) -> None:
+    """Copy the image of this digest with all its platforms, and give it the tag there; what the tag means at the source does not matter."""
+    top = source.manifest(digest)
     for child in [source.manifest(digest) for digest in top.children] or [top]:
         for blob in child.blobs:
             if not target.has_blob(blob):
@@ -124,4 +132,3 @@ def copy(source: Repository, target: Repository, tag: str) -> str:
         if child is not top:
             target.put_manifest(child.digest, child)
     target.put_manifest(tag, top)
-    return top.digest

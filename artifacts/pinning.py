@@ -44,9 +44,11 @@ def lock(http: httpx.Client, catalogue_path: Path, component: str, version: str,
     for name, entry in document["artifacts_images"].items():
         if entry["component"] == component and not entry.get("build"):
             image = wanted.image(name)
-            digest = oci.Repository(http, image.repository).manifest(image.tag).digest
-            _mapping(entry, "digest")[Quoted(image.tag)] = digest
-            pinned.append(f"{image.reference} {digest}")
+            manifest = oci.Repository(http, image.repository).manifest(image.tag)
+            if manifest.document.get("manifests") == []:
+                raise ArtifactError(f"{image.reference} has no platform upstream: it is being built anew there; try again later")
+            _mapping(entry, "digest")[Quoted(image.tag)] = manifest.digest
+            pinned.append(f"{image.reference} {manifest.digest}")
     if not pinned:
         raise ArtifactError(f"{component} has no file and no image that upstream publishes: nothing to lock")
     if choose:

@@ -108,11 +108,12 @@ class Cookbook:
         return self._keys[name]
 
     def published(self, recipe: Recipe) -> bool:
-        """Whether all that this recipe is for can be fetched from upstream instead."""
+        """Whether all that this recipe is for can be fetched from upstream instead: the catalogue pins it."""
         if recipe.name.startswith("image/"):
-            return not self.catalogue.image(recipe.name.removeprefix("image/")).build
+            return bool(self.catalogue.image(recipe.name.removeprefix("image/")).digest)
         users = [other for other in self.recipes.values() if recipe.name in other.needs]
-        return not recipe.options.get("tools") and all(self.published(user) for user in users)
+        pinned = all(self.catalogue.file(name, self.arch).sha256 for name in recipe.options.get("files", {}))
+        return pinned and not recipe.options.get("tools") and all(self.published(user) for user in users)
 
     def done(self, recipe: Recipe, store: Store) -> bool:
         """Whether the store holds what this recipe makes, from these very inputs."""
@@ -122,6 +123,11 @@ class Cookbook:
         if not stamp.exists() or stamp.read_text().splitlines()[:1] != [self.key(recipe.name)]:
             return False
         return kind_of(recipe).present(recipe, self, store)
+
+
+def upstream_only(path: Path = PATH) -> list[str]:
+    """Names of the catalogue's images that package registries cannot make."""
+    return yaml.safe_load(path.read_text())["upstream_only"]
 
 
 def _recipe(name: str, options: Mapping[str, Any]) -> Recipe:

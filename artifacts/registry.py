@@ -12,17 +12,8 @@ from dataclasses import dataclass
 import httpx
 import yaml
 
-from artifacts import host
+from artifacts import host, oci
 from artifacts.store import ArtifactError, Store
-
-MANIFEST_TYPES = ", ".join(
-    [
-        "application/vnd.oci.image.index.v1+json",
-        "application/vnd.oci.image.manifest.v1+json",
-        "application/vnd.docker.distribution.manifest.list.v2+json",
-        "application/vnd.docker.distribution.manifest.v2+json",
-    ]
-)
 
 
 @dataclass(frozen=True)
@@ -71,8 +62,8 @@ class Registry:
         """Digest of an image here, empty where it is not."""
         repository, _, tag = reference.rpartition(":")
         url = f"http://{self.address}/v2/{repository}/manifests/{tag}"
-        answer = httpx.head(url, headers={"Accept": MANIFEST_TYPES})
-        return answer.headers.get("Docker-Content-Digest", "") if answer.is_success else ""
+        answer = httpx.get(url, headers={"Accept": ", ".join(oci.MANIFEST_TYPES)})
+        return oci.digest_of(answer.content) if answer.is_success else ""
 
 
 def _free_port() -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 
 from artifacts import oci
-from artifacts.catalogue import Catalogue, File, Image
+from artifacts.catalogue import File, Image
 from artifacts.registry import Registry
 from artifacts.store import ArtifactError, Store
 
@@ -46,24 +46,22 @@ def download(http: httpx.Client, url: str, target: Path) -> str:
     return digest.hexdigest()
 
 
-def fetch_file(http: httpx.Client, file: File, store: Store, *, accept_unpinned: bool = False) -> bool:
+def fetch_file(http: httpx.Client, file: File, store: Store) -> bool:
     """Fetch a file into the store unless it is there; gives whether it was fetched.
 
-    Raises ArtifactError where the content does not match the catalogue's checksum, and where the catalogue has none
-    unless ``accept_unpinned``: then what upstream serves now is taken and recorded in the store's lock file.
+    Raises ArtifactError where the content does not match the catalogue's checksum, and where the catalogue has none.
     """
-    if not file.sha256 and not accept_unpinned:
+    if not file.sha256:
         raise ArtifactError(
             f"{file.name} {file.version} ({file.arch}) has no checksum in the catalogue; "
             f"run: artifacts lock {file.component} {file.version}"
         )
-    held = store.lock()["files"].get(file.path)
-    if held and held == (file.sha256 or held) and (store.files / file.path).exists():
+    if store.lock()["files"].get(file.path) == file.sha256 and (store.files / file.path).exists():
         return False
     temporary = store.work / file.path.replace("/", "_")
     try:
         found = download(http, f"https://{file.path}", temporary)
-        if file.sha256 and found != file.sha256:
+        if found != file.sha256:
             raise ArtifactError(
                 f"{file.name} {file.version} ({file.arch}): https://{file.path} has SHA-256 {found}, "
                 f"the catalogue says {file.sha256}; nothing was stored"
@@ -74,48 +72,32 @@ def fetch_file(http: httpx.Client, file: File, store: Store, *, accept_unpinned:
     return True
 
 
-def fetch_image(http: httpx.Client, image: Image, store: Store, registry: Registry, *, accept_unpinned: bool = False) -> bool:
-    """Copy an image into the store's registry unless it is there; gives whether it was copied.
+def fetch_image(http: httpx.Client, image: Image, store: Store, registry: Registry) -> bool:
+    """Copy the image of the catalogue's digest into the store's registry unless it is there; gives whether it was copied.
 
-    Raises ArtifactError where upstream has another digest under the tag, and where the catalogue has none unless
-    ``accept_unpinned`` (see ``fetch_file``).
+    Raises ArtifactError where upstream does not have this digest, and where the catalogue has none.
     """
-    if not image.digest and not accept_unpinned:
+    if not image.digest:
         raise ArtifactError(
             f"image {image.reference} has no digest in the catalogue; run: artifacts lock {image.component} {image.version}"
         )
-    held = registry.digest(image.reference)
-    if held and held == (image.digest or held):
+    if registry.digest(image.reference) == image.digest:
         return False
-    source = oci.Repository(http, image.repository)
-    found = source.manifest(image.tag).digest
-    if image.digest and found != image.digest:
-        raise ArtifactError(f"{image.reference} is {found} upstream, the catalogue says {image.digest}; not copied")
     target = oci.Repository(http, image.repository, base=f"http://{registry.address}/v2/{image.repository}")
-    oci.copy(source, target, image.tag)
-    store.record(images={image.reference: found})
+    oci.copy(oci.Repository(http, image.repository), target, image.tag, image.digest)
+    store.record(images={image.reference: image.digest})
     return True
 
 
-def fetch(
-    catalogue: Catalogue, store: Store, *, arches: Iterable[str], accept_unpinned: bool, report: Callable[[str], None]
-) -> dict[str, str]:
-    """Fetch everything of the catalogue that upstream publishes; ``report`` gets a line for each thing fetched.
+def fetch(files: Iterable[File], images: Iterable[Image], store: Store, report: Callable[[str], None]) -> dict[str, str]:
+    """Fetch these files and images; ``report`` gets a line for each thing fetched.
 
     Gives by name what went wrong. Raises ArtifactError when the store is busy.
     """
     failed: dict[str, str] = {}
     with store.exclusive(), client() as http, Registry.serve(store) as registry:
-        tasks: list[tuple[str, Callable[[], bool]]] = [
-            (file.path, partial(fetch_file, http, file, store, accept_unpinned=accept_unpinned))
-            for arch in arches
-            for file in catalogue.files(arch)
-        ]
-        tasks += [
-            (image.reference, partial(fetch_image, http, image, store, registry, accept_unpinned=accept_unpinned))
-            for image in catalogue.images()
-            if not image.build
-        ]
+        tasks: list[tuple[str, Callable[[], bool]]] = [(file.path, partial(fetch_file, http, file, store)) for file in files]
+        tasks += [(image.reference, partial(fetch_image, http, image, store, registry)) for image in images]
         for name, task in tasks:
             try:
                 if task():

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from artifacts import mirror, packing
-from artifacts.catalogue import Catalogue
+from artifacts.catalogue import Catalogue, File
 from artifacts.store import ArtifactError, Store, sha256_of
 
 
@@ -23,8 +24,13 @@ def carried(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def sent(carried: Path) -> str:
+    """What `artifacts mirror` printed, before anything happened to the mirror."""
+    return sha256_of(carried / mirror.MANIFEST)
+
+
 def test_untouched_mirror_is_complete(carried: Path) -> None:
-    assert mirror.verify(carried) == []
+    assert mirror.verify(carried, sent(carried)) == []
 
 
 def test_one_flipped_bit_is_found(carried: Path) -> None:
@@ -32,17 +38,38 @@ def test_one_flipped_bit_is_found(carried: Path) -> None:
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
-    assert mirror.verify(carried) == [f"damaged: {path.relative_to(carried)}"]
+    assert mirror.verify(carried, sent(carried)) == [f"damaged: {path.relative_to(carried)}"]
 
 
 def test_lost_and_added_files_are_found(carried: Path) -> None:
     (carried / "files/dl.example/tool").rename(carried / "files/dl.example/other")
-    assert mirror.verify(carried) == ["missing: files/dl.example/tool", "not in the manifest: files/dl.example/other"]
+    assert mirror.verify(carried, sent(carried)) == ["missing: files/dl.example/tool", "not in the manifest: files/dl.example/other"]
+
+
+def test_a_mirror_whose_manifest_was_made_to_fit_is_refused(carried: Path) -> None:
+    """Who can write to the medium can write its manifest too."""
+    before = sent(carried)
+    tool = carried / "files/dl.example/tool"
+    was = sha256_of(tool)
+    tool.write_text("#!/bin/sh\necho mine\n")
+    manifest = carried / mirror.MANIFEST
+    manifest.write_text(manifest.read_text().replace(was, sha256_of(tool)))
+    with pytest.raises(ArtifactError, match=f"wanted {before}: this is not the mirror that was sent"):
+        mirror.verify(carried, before)
+
+
+def test_a_mirror_of_built_files_says_so() -> None:
+    file = File("tool", "tool", "1.0", "amd64", "dl.example/tool", "a" * 64)
+    images = [replace(Catalogue.load().image("coredns"), digest="")]
+    lock = {"files": {file.path: "a" * 64}, "images": {images[0].reference: "sha256:t"}}
+    assert mirror._source([file], images, lock) == "mirror"
+    lock["files"][file.path] = "b" * 64
+    assert mirror._source([file], images, lock) == "built"
 
 
 def test_directory_without_manifest_is_no_mirror(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match="is no mirror"):
-        mirror.verify(tmp_path)
+        mirror.verify(tmp_path, "0" * 64)
 
 
 def test_incomplete_store_is_named_before_anything_is_written(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 
 import httpx
@@ -52,7 +53,8 @@ artifacts_images:
 """
 CONTENT = b"a release"
 SUM = hashlib.sha256(CONTENT).hexdigest()
-DIGEST = "sha256:" + "d" * 64
+INDEX = json.dumps({"manifests": [{"digest": "sha256:" + "d" * 64}]}).encode()
+DIGEST = f"sha256:{hashlib.sha256(INDEX).hexdigest()}"
 
 
 def upstream(request: httpx.Request) -> httpx.Response:
@@ -67,12 +69,15 @@ def upstream(request: httpx.Request) -> httpx.Response:
     if url.startswith("https://auth.example/token"):
         assert dict(request.url.params) == {"service": "registry.example", "scope": "repository:pause:pull"}
         return httpx.Response(200, json={"token": "anonymous"})
+    if url == "https://charts.example/pause-3.12.tgz":
+        return httpx.Response(200, content=CONTENT)
+    if url == "https://registry.example/v2/pause/manifests/3.12":
+        return httpx.Response(200, json={"manifests": []}, headers={"Content-Type": "application/vnd.oci.image.index.v1+json"})
     if url == "https://registry.example/v2/pause/manifests/3.11":
         if request.headers.get("Authorization") != "Bearer anonymous":
             challenge = 'Bearer realm="https://auth.example/token",service="registry.example",scope="repository:pause:pull"'
             return httpx.Response(401, headers={"WWW-Authenticate": challenge})
-        headers = {"Docker-Content-Digest": DIGEST, "Content-Type": "application/vnd.oci.image.index.v1+json"}
-        return httpx.Response(200, json={"manifests": []}, headers=headers)
+        return httpx.Response(200, content=INDEX, headers={"Content-Type": "application/vnd.oci.image.index.v1+json"})
     return httpx.Response(404)
 
 
@@ -107,7 +112,7 @@ def test_file_without_published_sum_is_downloaded_and_image_resolved(catalogue: 
     lock(catalogue, "pause", "3.11", choose=True)
     loaded = Catalogue.load(catalogue)
     assert loaded.file("chart", "amd64").sha256 == SUM
-    assert loaded.image("pause").pinned == f"registry.example/pause:3.11@{DIGEST}"
+    assert loaded.image("pause").digest == DIGEST
 
 
 def test_rest_of_the_file_stays_as_it_was(catalogue: Path) -> None:
@@ -120,6 +125,13 @@ def test_rest_of_the_file_stays_as_it_was(catalogue: Path) -> None:
 def test_nothing_is_written_when_upstream_lacks_the_version(catalogue: Path) -> None:
     with pytest.raises(ArtifactError, match=r"runc\.amd64.*404"):
         lock(catalogue, "runc", "9.9.9")
+    assert catalogue.read_text() == CATALOGUE
+
+
+def test_an_image_that_upstream_is_building_anew_is_refused(catalogue: Path) -> None:
+    """Docker's official images show an empty index meanwhile; its digest never gives an image."""
+    with pytest.raises(ArtifactError, match=r"registry\.example/pause:3\.12 has no platform upstream"):
+        lock(catalogue, "pause", "3.12")
     assert catalogue.read_text() == CATALOGUE
 
 

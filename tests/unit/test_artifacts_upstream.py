@@ -51,11 +51,10 @@ def test_wrong_checksum_is_refused(http: httpx.Client, store: Store) -> None:
     assert [path for path in store.work.rglob("*") if path.is_file()] == []
 
 
-def test_unpinned_file_is_refused_unless_accepted(http: httpx.Client, store: Store) -> None:
+def test_unpinned_file_is_refused(http: httpx.Client, store: Store) -> None:
     with pytest.raises(ArtifactError, match=r"no checksum.*run: artifacts lock tool 1\.0"):
         upstream.fetch_file(http, file(""), store)
-    assert upstream.fetch_file(http, file(""), store, accept_unpinned=True)
-    assert store.lock()["files"] == {PATH: SUM}
+    assert store.lock()["files"] == {}
 
 
 def test_refusing_server_is_named(store: Store) -> None:
@@ -117,10 +116,23 @@ def test_copy_keeps_the_digest_of_a_multi_platform_image_and_shares_layers() -> 
 
     with httpx.Client(transport=httpx.MockTransport(registry)) as http:
         ends = [oci.Repository(http, name, base=f"http://registry/v2/{name}") for name in ("source", "target")]
-        assert oci.copy(*ends, "1.0") == digest
-        assert ends[1].manifest("1.0").digest == digest
+        registry.add_manifest("application/vnd.oci.image.index.v1+json", {"manifests": [], "moved": True}, tag="1.0")
+        oci.copy(*ends, "1.0", digest)
+        assert ends[1].manifest("1.0").digest == digest, "the tag had been moved meanwhile"
     assert registry.blobs["target"] == registry.blobs["source"]
     assert len(registry.uploads) == 3, "the shared layer went over once"
+
+
+def test_a_registry_that_gives_something_else_under_a_digest_is_refused() -> None:
+    """Its header says what was asked for; the content decides."""
+    wanted = f"sha256:{'a' * 64}"
+    headers = {"Content-Type": "application/vnd.oci.image.index.v1+json", "Docker-Content-Digest": wanted}
+    answer = httpx.Response(200, json={"manifests": []}, headers=headers)
+    with httpx.Client(transport=httpx.MockTransport(lambda _: answer)) as http:
+        repository = oci.Repository(http, "quay.io/a/b")
+        with pytest.raises(ArtifactError, match=f"quay.io/a/b@{wanted}: quay.io gave content of sha256:"):
+            repository.manifest(wanted)
+        assert repository.manifest("9").digest == f"sha256:{hashlib.sha256(answer.content).hexdigest()}"
 
 
 def test_unknown_image_is_named() -> None:
