@@ -35,7 +35,7 @@ class Source:
         Raises ArtifactError for an unknown name, and where no checksum is known: nothing is installed unchecked.
         """
         file = self.catalogue.file(name, arch)
-        checksum = self._locked("files", file.path) or (file.sha256 if self.kind != "built" else "")
+        checksum = self._pinned("files", file.path, file.sha256)
         if not checksum:
             verb = "build {0}" if self.kind == "built" else "lock {0} {1}"
             remedy = f"artifacts {verb.format(file.component, file.version)}"
@@ -44,24 +44,49 @@ class Source:
         return {"url": f"{base}/{file.path}", "sha256": checksum, "version": file.version, "path": file.path}
 
     def image(self, name: str) -> str:
-        """The upstream name of an image, with its digest where it is known.
+        """The upstream name of an image, with its digest.
 
-        Raises ArtifactError for an unknown name, and for an image that a built store should hold and does not.
+        Raises ArtifactError for an unknown name, and where no digest is known: nothing runs unchecked.
         """
         image = self.catalogue.image(name)
-        digest = self._locked("images", image.reference) or (image.digest if self.kind != "built" else "")
-        if self.kind == "built" and not digest:
+        digest = self._pinned("images", image.reference, image.digest)
+        if digest:
+            return f"{image.reference}@{digest}"
+        if self.kind == "built":
             raise ArtifactError(f"image {name} {image.version} is not in the store; run: artifacts build {name}")
-        return f"{image.reference}@{digest}" if digest else image.reference
+        if image.build:
+            raise ArtifactError(
+                f"image {name} {image.version} is made by this project and published nowhere; "
+                "take artifacts_source: mirror, whose artifacts_lock_file has its digest"
+            )
+        raise ArtifactError(f"no digest is known for image {image.reference}; run: artifacts lock {image.component} {image.version}")
 
-    def _locked(self, table: str, key: str) -> str:
-        """What the lock file says; a mirror of built artifacts has one too."""
-        path = Path(self.lock_file) if self.lock_file else Store.default().lock_path if self.kind == "built" else None
-        if self.kind == "upstream" or path is None:
-            return ""
+    def _pinned(self, table: str, key: str, known: str) -> str:
+        """The sum that counts. What git knows is never replaced by what came along with a mirror; a built store has sums of its own.
+
+        Raises ArtifactError where the lock file is missing, or says something else than the catalogue.
+        """
+        if self.kind == "upstream":
+            return known
+        found = self._lock()[table].get(key, "")
+        if self.kind == "built":
+            return found
+        if known and found and found != known:
+            raise ArtifactError(
+                f"{key}: {self.lock_file} says {found}, the catalogue {known}. Either the mirror was changed on its way "
+                "(artifacts mirror-verify), or it was built from package registries: then take artifacts_source: built"
+            )
+        return known or found
+
+    def _lock(self) -> Mapping[str, Mapping[str, str]]:
+        """The lock file of the store or mirror; a mirror of nothing but what the catalogue pins needs none."""
+        if self.kind == "mirror" and not self.lock_file:
+            return {"files": {}, "images": {}}
+        path = Path(self.lock_file) if self.lock_file else Store.default().lock_path
         if not path.exists():
-            raise ArtifactError(f"artifacts_source is {self.kind!r}, but {path} is missing; run: artifacts prepare")
-        return _read(path, path.stat().st_mtime_ns)[table].get(key, "")
+            remedy = "copy the mirror's lock.json there" if self.lock_file else "run: artifacts prepare"
+            raise ArtifactError(f"artifacts_source is {self.kind!r}, but {path} is missing; {remedy}")
+        return _read(path, path.stat().st_mtime_ns)
 
 
 def source_from_variables(variables: Mapping[str, Any], template: Callable[[Any], Any]) -> Source:

@@ -6,7 +6,8 @@ import copy
 
 from ansible.module_utils.validators.inventory import Site
 
-KUBERNETES = {"component": "kubernetes", "path": "dl.k8s.io/{version}", "sha256": {"1.36.4": {"amd64": "0" * 64}}}
+KUBERNETES = {"component": "kubernetes", "path": "dl.k8s.io/{version}", "sha256": {"1.36.4": {"amd64": "0" * 64, "arm64": "1" * 64}}}
+API_SERVER = {"component": "kubernetes", "repository": "registry.k8s.io/x", "tag": "v{version}", "digest": {"v1.36.4": "sha256:2"}}
 VARIABLES = {
     "platform_size": "minimal",
     "sizing_classes": {"lab": {}, "minimal": {}},
@@ -21,6 +22,7 @@ VARIABLES = {
     "artifacts_source": "upstream",
     "artifacts_versions": {"kubernetes": "1.36.4"},
     "artifacts_files": {"kubeadm": KUBERNETES},
+    "artifacts_images": {"kube_apiserver": API_SERVER},
 }
 
 

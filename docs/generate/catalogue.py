@@ -20,12 +20,13 @@ def pages(repository: Path) -> dict[Path, str]:
         "The versions that every site takes, unless its inventory says otherwise. `artifacts show` prints this table with what the store "
         "of the machine holds; `artifacts lock COMPONENT VERSION` adds a version.",
         "## Files",
-        "Checked by SHA-256 on every node. *Not yet* means that upstream's sum is not in the catalogue: a built store has a sum of its "
-        "own, and a site that takes upstream files refuses the file until `artifacts lock` has been run.",
+        "Checked by SHA-256 on every node. *Not yet* means that upstream's sum is not in the catalogue: the inventory check refuses the "
+        "file until `artifacts lock` has been run, or the site's mirror has a sum of its own.",
         table(("Name", "Component", "Version", "Further versions", "Upstream path", "Pinned"), _files(catalogue, data)),
         "## Images",
-        "Manifests name the image upstream; containerd is told where it is mirrored. *Not yet* means that upstream's digest is not in "
-        "the catalogue: a built store has a digest of its own, and upstream's image goes by its tag until `artifacts lock` has been run.",
+        "Manifests name the image upstream, by digest; containerd is told where it is mirrored. *Not yet* means that upstream's digest is "
+        "not in the catalogue: the inventory check refuses the image until `artifacts lock` has been run, or the site's mirror has one of "
+        "its own. Nobody can own the names of images that are made here, so nobody else is ever asked for them.",
         table(("Name", "Component", "Version", "Image", "Pinned"), _images(catalogue)),
     ]
     return {Path("docs/reference/artifacts.md"): page("Artifacts", *blocks, source=PLAN)}

@@ -1,4 +1,4 @@
-"""The name of a container image in the artifact catalogue, pinned by digest where it is known."""
+"""The name of a container image in the artifact catalogue, pinned by digest."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ name: image
 author: VoiceHelper
 short_description: Reference of an image in the artifact catalogue
 description:
-  - Resolves names of C(artifacts_images) to the upstream name with tag and, where it is known, digest.
+  - Resolves names of C(artifacts_images) to the upstream name with tag and digest.
+  - Refuses an image whose digest is not known.
   - Nodes are told by containerd's C(hosts.toml) where that name is mirrored, so manifests name upstream always.
 options:
   _terms:
@@ -32,7 +33,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _list:
-  description: C(repository:tag@digest), or C(repository:tag) where no digest is known.
+  description: C(repository:tag@digest).
   type: list
   elements: str
 """

@@ -9,17 +9,20 @@ import subprocess
 import pytest
 import yaml
 
+from tests import whole_mirror
+
 CONTROLLER = {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
 
 
 @pytest.fixture
 def site(project, tmp_path):
-    """Make a site: ``site(control_plane={host: vars}, workers={…}, **variables)`` gives the inventory's path."""
+    """Make a site with a whole mirror: ``site(control_plane={host: vars}, workers={…}, **variables)`` gives the inventory's path."""
 
     def make(control_plane, workers=None, **variables):
         inventory = tmp_path / "site"
         (inventory / "group_vars/site").mkdir(parents=True)
         (inventory / "group_vars/all").symlink_to(project / "group_vars/all")
+        variables = {**whole_mirror.SITE, "artifacts_lock_file": str(whole_mirror.lock_file(inventory / "lock.json")), **variables}
         (inventory / "group_vars/site/site.yml").write_text(yaml.safe_dump(variables))
         nodes = {"control_plane": {"hosts": control_plane}, "workers": {"hosts": workers or {}}}
         groups = {"controller": {"hosts": {"localhost": CONTROLLER}}, "nodes": {"children": nodes}}

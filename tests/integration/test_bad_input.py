@@ -25,7 +25,6 @@ HERE_GOOD = {
     "platform_node_cidr": "127.0.0.0/8",
     "platform_api_vip": "127.0.0.10",
     "platform_load_balancer_pool": {"start": "127.0.1.1", "stop": "127.0.1.9"},
-    "artifacts_source": "mirror",
     "preflight_tolerate": ["cgroup", "distribution", "ports", "fsync", "cpu", "disk_size", "disk_type", "memory"],
 }
 PREFLIGHT = [
@@ -78,7 +77,7 @@ def says(result, *parts):
         pytest.param(
             {"a": HOST},
             {"artifacts_versions": {"kubernetes": "1.30.0"}},
-            *("site", "artifacts_versions.kubernetes", "1.30.0", "checksums"),
+            *("site", "artifacts_files.", "nothing that pins it", "has no version in artifacts_versions"),
             id="version without checksum",
         ),
         pytest.param(
@@ -103,6 +102,13 @@ def test_all_findings_come_in_one_run(site, play):
     says(result, "b", "ansible_host")
     says(result, "a", "platform_api_vip")
     says(result, "group control_plane")
+
+
+@pytest.mark.parametrize("name", ["minimal", "recommended", "prod"])
+def test_a_site_without_its_mirror_is_told_what_is_missing(project, play, name):
+    """The sites of this repository, as they come."""
+    text = " ".join(says(play(project / "inventories" / name, CHECK), "site", "artifacts_lock_file", "lock.json").split())
+    assert all(image in text for image in ("postgres", "toolbox", "kafka", "minio")) and "kube_apiserver" not in text
 
 
 def test_a_good_inventory_passes(site, play):

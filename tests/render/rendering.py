@@ -26,6 +26,8 @@ from ansible.vars.manager import VariableManager  # noqa: E402
 SITES = sorted(path.parent.name for path in PROJECT.glob("inventories/*/hosts.yml"))
 _INCLUDES = ("ansible.builtin.include_role", "ansible.builtin.import_role")
 
+from tests import whole_mirror  # noqa: E402
+
 init_plugin_loader([])
 _k8s_bundle = sys.modules[action_loader.get("k8s_bundle", class_only=True).__module__]
 
@@ -86,7 +88,8 @@ class Site:
         self._inventory = InventoryManager(self._loader, [str(PROJECT / "inventories" / name)])
         self._manager = VariableManager(self._loader, self._inventory)
         # A lab's store may be empty here; images are named alike wherever they come from.
-        self._manager._extra_vars = {"platform_state_dir": str(state), "artifacts_source": "upstream"}
+        mirror = {"artifacts_source": "mirror", "artifacts_lock_file": str(whole_mirror.lock_file(state / "lock.json"))}
+        self._manager._extra_vars = {"platform_state_dir": str(state), **mirror}
         HostVars(self._inventory, self._manager, self._loader)
         self._documents = {}
 

@@ -28,6 +28,7 @@ VARIABLES = {
     "artifacts_images": {
         "tool": {"component": "tool", "repository": "quay.io/x/tool", "tag": "v{version}", "digest": {}},
         "pinned": {"component": "tool", "repository": "quay.io/x/p", "tag": "v{version}", "digest": {"v1.0": "sha256:p"}},
+        "own": {"component": "tool", "repository": "registry.invalid/x/own", "tag": "{version}", "build": "images/own"},
     },
 }
 
@@ -48,7 +49,7 @@ def source(kind: str, lock: Path | None = None, **changes: object) -> Source:
 @pytest.fixture
 def lock(tmp_path: Path) -> Path:
     path = tmp_path / "lock.json"
-    files = {"dl.example/v1.0/amd64/tool": "c" * 64}
+    files = {"dl.example/v1.0/amd64/tool": "c" * 64, "charts.example/tool-1.0.tgz": "e" * 64}
     path.write_text(json.dumps({"files": files, "images": {"quay.io/x/tool:v1.0": "sha256:t"}}))
     return path
 
@@ -69,20 +70,34 @@ def test_mirror_has_the_same_path_and_checksum() -> None:
 
 def test_built_file_has_the_checksum_of_the_store(lock: Path) -> None:
     assert source("built", lock).file("tool", "amd64")["sha256"] == "c" * 64
-    assert source("mirror", lock).file("tool", "amd64")["sha256"] == "c" * 64, "a mirror of built files"
+
+
+def test_what_git_pins_is_not_replaced_by_what_came_along_with_a_mirror(lock: Path) -> None:
+    mirror = source("mirror", lock)
+    with pytest.raises(ArtifactError, match=f"amd64/tool: .*lock.json says {'c' * 64}, the catalogue {'a' * 64}"):
+        mirror.file("tool", "amd64")
+    assert mirror.file("tool", "arm64")["sha256"] == "b" * 64, "what the lock file does not name"
+    assert mirror.file("chart", "amd64")["sha256"] == "e" * 64, "what git does not know"
+    assert mirror.image("tool") == "quay.io/x/tool:v1.0@sha256:t"
+    lock.write_text(json.dumps({"files": {}, "images": {"quay.io/x/p:v1.0": "sha256:evil"}}))
+    with pytest.raises(ArtifactError, match=r"x/p:v1\.0: .*says sha256:evil, the catalogue sha256:p"):
+        mirror.image("pinned")
 
 
 def test_unknown_checksum_is_refused_with_a_remedy(lock: Path) -> None:
     with pytest.raises(ArtifactError, match=r"chart 1\.0 \(amd64\); run: artifacts lock tool 1\.0"):
         source("upstream").file("chart", "amd64")
+    with pytest.raises(ArtifactError, match=r"quay\.io/x/tool:v1\.0; run: artifacts lock tool 1\.0"):
+        source("upstream").image("tool")
+    with pytest.raises(ArtifactError, match=r"own 1\.0 is made by this project and published nowhere; take artifacts_source: mirror"):
+        source("upstream").image("own")
     with pytest.raises(ArtifactError, match=r"tool 1\.0 \(arm64\); run: artifacts build tool"):
         source("built", lock).file("tool", "arm64")
     with pytest.raises(ArtifactError, match=r"tool 2\.0 .*artifacts lock tool 2\.0"):
         source("upstream", artifacts_versions={"tool": "2.0"}).file("tool", "amd64")
 
 
-def test_images_carry_the_digest_where_it_is_known(lock: Path) -> None:
-    assert source("upstream").image("tool") == "quay.io/x/tool:v1.0"
+def test_images_carry_their_digest(lock: Path) -> None:
     assert source("upstream").image("pinned") == "quay.io/x/p:v1.0@sha256:p"
     assert source("built", lock).image("tool") == "quay.io/x/tool:v1.0@sha256:t"
     with pytest.raises(ArtifactError, match="run: artifacts build pinned"):
@@ -101,15 +116,15 @@ def test_wrong_settings_are_named(tmp_path: Path) -> None:
         source("elsewhere")
     with pytest.raises(ArtifactError, match="artifacts_base_url"):
         Source(Catalogue.from_variables(VARIABLES), "mirror")
-    with pytest.raises(ArtifactError, match=r"none\.json is missing; run: artifacts prepare"):
-        source("built", tmp_path / "none.json").image("tool")
+    with pytest.raises(ArtifactError, match=r"none\.json is missing; copy the mirror's lock\.json there"):
+        source("mirror", tmp_path / "none.json").image("tool")
 
 
 def test_lookups_resolve_for_the_host(lock: Path) -> None:
     facts = {"architecture": "aarch64"}
     assert lookup("artifact", "tool", ansible_facts=facts)[0]["sha256"] == "b" * 64
     assert lookup("artifact", "tool", arch="amd64")[0]["sha256"] == "a" * 64
-    assert lookup("image", "tool", "pinned") == ["quay.io/x/tool:v1.0", "quay.io/x/p:v1.0@sha256:p"]
+    assert lookup("image", "pinned") == ["quay.io/x/p:v1.0@sha256:p"]
     address = trust_as_template("http://{{ depot }}:8080")
     built = {"artifacts_source": "built", "artifacts_base_url": address, "artifacts_lock_file": str(lock), "depot": "d"}
     assert lookup("image", "tool", **built) == ["quay.io/x/tool:v1.0@sha256:t"]

@@ -89,27 +89,6 @@ def test_names_that_differ_in_case_only_are_refused():
     assert only(validate(site(hosts=["cp-1", "worker", "WORKER"]))).host == "WORKER"
 
 
-def test_a_version_without_checksums_is_refused():
-    finding = only(validate(site(artifacts_versions={"kubernetes": "1.37.0"})))
-    assert (finding.what, finding.found) == ("artifacts_versions.kubernetes", "1.37.0")
-    assert "1.36.4" in finding.wanted
-    assert finding.fatal
-
-
-def test_a_component_without_a_version_is_refused():
-    assert only(validate(site(artifacts_versions={}))).found == "nothing"
-
-
-def test_built_files_need_no_checksum_in_the_catalogue():
-    assert validate(site(artifacts_source="built", artifacts_versions={"kubernetes": "1.37.0"})) == []
-
-
-def test_a_file_that_nobody_pinned_yet_is_worth_a_word_only():
-    chart = {"component": "cilium", "path": "helm.cilium.io/{version}"}
-    finding = only(validate(site(artifacts_versions={"cilium": "1.20.2"}, artifacts_files={"chart": chart})))
-    assert not finding.fatal
-
-
 def with_neo4j(edition, replicas, accepted="no"):
     """A good site that runs Neo4j."""
     modes = {"deploy_modes": {"full": ["neo4j"]}, "deploy_components": ["neo4j"]}

@@ -1,4 +1,4 @@
-"""Rules for what an inventory says: topology, names, required and removed variables, versions, disks."""
+"""Rules for what an inventory says: topology, names, required and removed variables, disks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import addresses
+from . import addresses, delivery
 from .findings import Finding
 
 HOSTNAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -103,26 +103,6 @@ def check_names(site: Site) -> Iterator[Finding]:
         seen.setdefault(host.lower(), host)
 
 
-def check_versions(site: Site) -> Iterator[Finding]:
-    """Each file of a connected or mirrored site has the checksum of its version; the version is its key."""
-    if site.variables.get("artifacts_source") == "built":
-        return  # the sums of built files stand in the lock file of the store
-    versions = site.variables.get("artifacts_versions") or {}
-    lacking: dict[tuple[str, tuple[str, ...]], list[str]] = {}
-    for name, entry in sorted((site.variables.get("artifacts_files") or {}).items()):
-        component, known = entry.get("component", name), tuple(sorted(str(key) for key in entry.get("sha256") or {}))
-        if str(versions.get(component, "")) not in known:
-            lacking.setdefault((component, known), []).append(name)
-    for (component, known), names in lacking.items():
-        what, version = f"artifacts_versions.{component}", str(versions.get(component, ""))
-        if not version:
-            yield Finding("site", what, "nothing", f"a version: artifacts_files knows {', '.join(names)} of it")
-        else:
-            wanted = f"a version with checksums of {', '.join(names)} (known: {', '.join(known) or 'none yet'})"
-            remedy = f"`artifacts lock {component} {version}` on a connected machine adds its sums"
-            yield Finding("site", what, version, wanted, remedy, check="checksum", fatal=bool(known))
-
-
 def check_neo4j(site: Site) -> Iterator[Finding]:
     """Neo4j's edition can have that many members, and its licence is accepted where it needs one."""
     edition, replicas = site.variables.get("neo4j_edition"), int(site.variables.get("neo4j_replicas") or 0)
@@ -174,7 +154,7 @@ CHECKS = (
     check_topology,
     check_names,
     *addresses.CHECKS,
-    check_versions,
+    *delivery.CHECKS,
     check_neo4j,
     check_disks,
     check_secrets,
