@@ -10,7 +10,7 @@ description:
 options:
   checks:
     description: >-
-      Names of checks. C(api), C(nodes), C(pods), C(metrics), C(volumes), C(default_deny), C(pod_encryption), C(packet_filter),
+      Names of checks. C(api), C(nodes), C(pods), C(images), C(metrics), C(volumes), C(default_deny), C(pod_encryption), C(packet_filter),
       C(cron_jobs) only read;
       C(dns), C(pod_to_pod), C(service), C(network_policy), C(kubelet_certificate), C(load_balancer), C(storage), C(encryption) make pods.
     type: list

@@ -26,14 +26,11 @@ UNIT = "voicehelper-image-prefetch"
 
 
 def present(module, image: str) -> bool:
-    """True when the runtime has the image under this reference."""
-    repository, _, digest = image.partition("@")
-    for known in module.images:
-        if image in known["repoTags"] or repository in known["repoTags"]:
-            return True
-        if digest and any(name.endswith(digest) for name in known["repoDigests"]):
-            return True
-    return False
+    """True when the runtime has the image of this digest; where none is given, one under this tag."""
+    digest = image.partition("@")[2]
+    if digest:
+        return any(name.endswith(f"@{digest}") for known in module.images for name in known["repoDigests"])
+    return any(image in known["repoTags"] for known in module.images)
 
 
 def main():

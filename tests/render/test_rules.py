@@ -49,8 +49,8 @@ def pod(item):
 
 
 def containers(item):
-    """Containers that are wholly ours: one without an image only marks the place in an object that somebody else made."""
-    return [c for c in pod(item).get("initContainers", []) + pod(item)["containers"] if "image" in c]
+    """Containers that are wholly ours: one that says at most its image marks the place in an object that somebody else made."""
+    return [c for c in pod(item).get("initContainers", []) + pod(item)["containers"] if set(c) - {"name", "image"}]
 
 
 def quantity(text):
@@ -136,11 +136,11 @@ def test_no_service_of_the_platform_opens_a_port_on_every_node(objects):
     assert all(service["spec"].get("type", "ClusterIP") == "ClusterIP" for service in of_kind(objects, "Service"))
 
 
-def test_images_have_a_version(workloads):
+def test_images_have_a_version_and_go_by_digest(workloads):
     for name, item in workloads.items():
-        for container in containers(item):
-            tag = container["image"].split("@")[0].rpartition("/")[2].partition(":")[2]
-            assert tag not in ("", "latest"), f"{name} {container['image']}"
+        for image in (c["image"] for c in pod(item).get("initContainers", []) + pod(item)["containers"] if "image" in c):
+            tag = image.split("@")[0].rpartition("/")[2].partition(":")[2]
+            assert tag not in ("", "latest") and "@sha256:" in image, f"{name} {image}"
 
 
 def test_pods_run_with_the_least_rights(workloads):

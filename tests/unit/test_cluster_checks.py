@@ -77,6 +77,35 @@ def test_pods_of_jobs_and_pods_that_leave_are_not_judged():
     assert not finding.ok and finding.detail == "ill CrashLoopBackOff"
 
 
+DIGEST = f"sha256:{'a' * 64}"
+
+
+def with_image(name, image, runs=DIGEST, **meta):
+    """A pod of one container that names an image and runs what the digest of its image ID says."""
+    found = pod(name, containerStatuses=[{"name": "main", "imageID": f"registry.k8s.io/x@{runs}"}])
+    return found | {"metadata": found["metadata"] | meta, "spec": {"containers": [{"name": "main", "image": image}]}}
+
+
+def test_images_of_the_platform_go_by_digest():
+    own = {"namespace": "elsewhere", "labels": {"app.kubernetes.io/managed-by": "ansible"}}
+    pods = [with_image("etcd", f"registry.k8s.io/x:1@{DIGEST}"), with_image("own", f"registry.k8s.io/x:1@{DIGEST}", **own)]
+    foreign = with_image("user", "docker.io/library/x:latest", namespace="default")
+    (finding,) = cluster.images(Site(pods=[*pods, foreign]), None)
+    assert finding.ok and finding.detail == "2 pods"
+
+
+@pytest.mark.parametrize(
+    ("image", "runs", "said"),
+    [
+        ("registry.k8s.io/x:1", DIGEST, "kube-system/etcd names registry.k8s.io/x:1"),
+        (f"registry.k8s.io/x:1@{DIGEST}", "sha256:other", f"kube-system/etcd runs registry.k8s.io/x@sha256:other, wanted {DIGEST}"),
+    ],
+)
+def test_an_image_by_tag_or_another_one_is_found(image, runs, said):
+    (finding,) = cluster.images(Site(pods=[with_image("etcd", image, runs)]), None)
+    assert not finding.ok and finding.detail == said
+
+
 def test_volumes_that_are_missing_or_released():
     site = Site(persistentvolumes=[{"metadata": {"name": "pg-1"}, "status": {"phase": "Bound"}}])
     site.volumes = [{"name": "pg-1", "system": "postgres"}, {"name": "pg-2", "system": "postgres"}]

@@ -18,6 +18,7 @@ KNOWN = [
         ("registry.k8s.io/pause:3.10", True),
         (f"registry.k8s.io/pause:3.10@{DIGEST}", True),
         (f"registry.k8s.io/pause:other@{DIGEST}", True),  # the digest decides
+        ("registry.k8s.io/pause:3.10@sha256:" + "c" * 64, False),  # the tag does not
         ("registry.k8s.io/etcd@sha256:" + "b" * 64, True),
         ("registry.k8s.io/pause:3.11", False),
         ("docker.io/library/busybox:1", False),

@@ -104,6 +104,37 @@ def _trouble(pod: dict[str, Any]) -> str:
     return status.get("reason") or ", ".join(waiting) or f"{status.get('phase')}, not ready"
 
 
+@check("images")
+def images(site: Site, _ground: Any) -> list[Finding]:
+    """Each container of the platform runs the image of the digest that its pod names: none goes by a tag alone, which can be moved."""
+
+    def look() -> list[Finding]:
+        ours = [pod for pod in site.items("/api/v1/pods") if _platforms(pod)]
+        wrong = sorted({fault for pod in ours for fault in _by_tag(pod)})
+        return [Finding("images", "by digest", bool(ours) and not wrong, "; ".join(wrong) or f"{len(ours)} pods")]
+
+    return site.settle(look)
+
+
+def _platforms(pod: dict[str, Any]) -> bool:
+    meta = pod["metadata"]
+    return meta["namespace"] == "kube-system" or meta.get("labels", {}).get("app.kubernetes.io/managed-by") == "ansible"
+
+
+def _by_tag(pod: dict[str, Any]) -> Iterator[str]:
+    """The containers of a pod that run, or may run, something else than their digest says."""
+    where = f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
+    for kind in ("initContainers", "containers"):
+        running = {status["name"]: status["imageID"] for status in pod["status"].get(f"{kind[:-1]}Statuses", [])}
+        for container in pod["spec"].get(kind, []):
+            digest = container["image"].partition("@")[2]
+            found = running.get(container["name"])
+            if not digest:
+                yield f"{where} names {container['image']}"
+            elif found and not found.endswith(digest):
+                yield f"{where} runs {found}, wanted {digest}"
+
+
 @check("metrics")
 def metrics(site: Site, _ground: Any) -> list[Finding]:
     """The metrics API knows every node's use, and kubectl shows it."""
