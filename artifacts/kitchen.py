@@ -12,7 +12,7 @@ from pathlib import Path
 from artifacts import host, podman, process
 from artifacts.recipes import Recipe
 from artifacts.registry import Registry
-from artifacts.store import ArtifactError, Store, write_atomically
+from artifacts.store import ArtifactError, Store, make_readable, write_atomically
 
 PEAK_GIB = {"go": 15, "image": 5, "base": 5, "maven": 3, "python": 1}  # the most that building everything of a kind has at once, measured
 FLOOR_GIB = 3  # below this a run stops, before other programs suffer
@@ -41,6 +41,7 @@ class Kitchen:
         """Make ``folder`` the recipe's output, in place of an older one."""
         target = self.store.outputs / recipe.slug
         target.parent.mkdir(parents=True, exist_ok=True)
+        make_readable(folder)
         if target.exists():
             target.rename(self.scratch(recipe) / "replaced")
         folder.rename(target)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from artifacts import process
-from artifacts.store import Store, write_atomically
+from artifacts.store import Store, make_readable, write_atomically
 
 # crun and a raised limit fail on hosts without CAP_SYS_RESOURCE or with hybrid cgroups; these settings work on all.
 CONTAINERS_CONF = """\
@@ -46,7 +48,7 @@ def build(
     arguments: Mapping[str, str] | None = None,
     contexts: Mapping[str, Path] | None = None,
 ) -> None:
-    """Build ``context/Containerfile`` into podman's storage as ``tag``.
+    """Build ``context/Containerfile`` into podman's storage as ``tag``; in the image everybody may read what it copies.
 
     ``contexts`` are further folders, by the name that ``COPY --from=`` uses. The network is the host's, for packages.
     """
@@ -56,7 +58,10 @@ def build(
         command += ["--build-arg", f"{name}={value}"]
     for name, folder in (contexts or {}).items():
         command += ["--build-context", f"{name}={folder}"]
-    process.run([*command, context], log=log, env=env)
+    with tempfile.TemporaryDirectory(prefix="voicehelper-image-") as folder:
+        copied = shutil.copytree(context, Path(folder, "context"))  # a clone has the modes of its owner's umask
+        make_readable(copied)
+        process.run([*command, copied], log=log, env=env)
 
 
 def build_on_base(store: Store, context: Path, tag: str, arguments: Mapping[str, str] | None = None) -> None:

@@ -52,6 +52,13 @@ def write_atomically(path: Path, text: str) -> None:
         raise
 
 
+def make_readable(folder: Path) -> None:
+    """Let everybody read a folder and run its programs, whatever umask it was made under."""
+    for path in (folder, *folder.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
+
+
 @dataclass(frozen=True)
 class Store:
     """Paths inside the store, and its lock file of checksums and digests."""
@@ -130,6 +137,7 @@ class Store:
         temporary.unlink(missing_ok=True)
         same_disk = source.stat().st_dev == target.parent.stat().st_dev
         (os.link if link and same_disk else shutil.copy2)(source, temporary)
+        temporary.chmod(0o755 if source.stat().st_mode & 0o100 else 0o644)
         temporary.replace(target)
         checksum = sha256_of(target)
         self.record(files={path: checksum})
@@ -142,11 +150,18 @@ class Store:
 
     @contextlib.contextmanager
     def exclusive(self) -> Iterator[None]:
-        """Hold the store for writing. Raises ArtifactError when another run holds it."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        with (self.root / ".writer").open("w") as handle:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise ArtifactError(f"another run is writing to {self.root}; wait for it to end") from None
-            yield
+        """Hold the store for writing, by this process and those it starts. Raises ArtifactError when another run holds it.
+
+        What is written meanwhile is for others to read, such as the web server of a depot: the caller's umask does not count.
+        """
+        umask = os.umask(0o022)
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            with (self.root / ".writer").open("w") as handle:
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    raise ArtifactError(f"another run is writing to {self.root}; wait for it to end") from None
+                yield
+        finally:
+            os.umask(umask)

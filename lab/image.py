@@ -114,17 +114,21 @@ def _bootstrap(image: Image, archive: Path) -> None:
     settings.write_text("".join(f"{line}\n" for line in apt_settings()))
     dpkg = archive.with_name("dpkg.cfg")
     dpkg.write_text("force-unsafe-io\n")
+    for path in (settings, dpkg):
+        path.chmod(0o644)
     hooks = [f"upload {settings} /etc/apt/apt.conf.d/90lab", f"upload {dpkg} /etc/dpkg/dpkg.cfg.d/90lab"]
     for source, target in image.files.items():
         hooks.append(f"upload {ROOTFS / source} /{target}")
-        if not Path(source).suffix:
-            hooks.append(f'chmod 0755 "$1/{target}"')
+        hooks.append(f'chmod {"0644" if Path(source).suffix else "0755"} "$1/{target}"')
     hooks += [f'chroot "$1" sh -ec {_quoted(line)}' for line in image.setup]
     command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(image.packages)}"]
     command += [f"--dpkgopt={dpkg}", '--aptopt=APT::Install-Recommends "false"']
     command += [f"--customize-hook={hook}" for hook in hooks]
     surroundings = {name: value for name, value in os.environ.items() if not name.startswith(OUTSIDE)}
-    result = subprocess.run([*command, image.release, str(archive)], env=surroundings, capture_output=True, text=True, check=False)
+    # The umask is the caller's setting too.
+    result = subprocess.run(
+        [*command, image.release, str(archive)], env=surroundings, umask=0o022, capture_output=True, text=True, check=False
+    )
     if result.returncode:
         tail = "\n".join((result.stdout + result.stderr).splitlines()[-15:])
         raise LabError(f"mmdebstrap could not make the {image.name} image of {image.release}:\n{tail}")
