@@ -53,5 +53,5 @@ $(READY): requirements.lock .config/uv.lock pyproject.toml
 	@python3 -m venv .venv
 	@$(BIN)/python -m pip install --quiet --require-hashes --requirement .config/uv.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --requirement requirements.lock
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
