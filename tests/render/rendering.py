@@ -69,7 +69,8 @@ BUNDLES = list(_bundles())
 def controller(state):
     """A loader that reads and decrypts as a run of `playbooks/` does; secrets are made in `state`, as the first run does."""
     command = ["ansible", "controller", "-i", "inventories/minimal", "-m", "include_role", "-a", "name=site_secrets"]
-    subprocess.run([*command, "-e", f"platform_state_dir={state} kubeadm_new_cluster=true"], cwd=PROJECT, check=True, capture_output=True)
+    new = ["-e", f"platform_state_dir={state}", "-e", "kubeadm_new_cluster=true"]
+    subprocess.run([*command, *new], cwd=PROJECT, check=True, capture_output=True)
     loader = DataLoader()
     loader.set_basedir(str(PROJECT / "playbooks"))
     password = f"default@{PROJECT / 'plugins/vault_password.py'}"
@@ -95,20 +96,6 @@ class Site:
 
     def __str__(self):
         return self.name
-
-    def set(self, name, value):
-        """Give a variable another value, before anything is rendered."""
-        self._manager._extra_vars[name] = value
-
-    def add_node(self, name):
-        """One more worker, before anything is rendered."""
-        self._inventory.add_host(name, group="workers")
-        self._inventory.reconcile_inventory()
-
-    def remove_node(self, name):
-        """One worker less, before anything is rendered."""
-        self._inventory._inventory.remove_host(self._inventory.get_host(name))
-        self._inventory.clear_caches()
 
     def variables(self, role, host="localhost"):
         """What a task of `role` sees on the controller, or on another host."""
