@@ -55,14 +55,16 @@ def secrets(entries: dict[str, dict[str, Any]]) -> str:
     """What is generated per site; names and kinds only."""
     rows = []
     for name, entry in entries.items():
-        consumers = ", ".join(entry.get("consumers", [])) or "none"
-        rows.append((f"`{name}`", entry["kind"], entry.get("ca", ""), consumers))
+        roles = [role for place in ("control_plane_consumers", "node_consumers", "consumers") for role in entry.get(place, [])]
+        consumers = ", ".join(roles) or ("none needed" if "consumers" in entry else "not rotated")
+        rows.append((f"`{name}`", entry["kind"], entry.get("ca", ""), consumers, entry.get("cuts_off", "")))
     blocks = [
         "The first run makes them and keeps them in `inventories/<site>/credentials/secrets.yml`, encrypted by ansible-vault. "
         "None has a default.",
         "A secret with consumers is renewed by `ansible-playbook playbooks/rotate-secrets.yml -e confirm=NAME`; consumers are the roles "
-        "that bring the new value to where it is used. See [how to replace secrets](../how-to/replace-secrets.md).",
-        table(("Secret", "Kind", "Signed by", "Consumers"), rows),
+        "that bring the new value to where it is used. *Cuts off*: who is refused until they have it, as the old value counts no more from "
+        "then on. See [how to replace secrets](../how-to/replace-secrets.md).",
+        table(("Secret", "Kind", "Signed by", "Consumers", "Cuts off"), rows),
     ]
     return page("Secrets of a site", *blocks, source=f"{ALL}/secrets.yml")
 

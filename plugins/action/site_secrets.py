@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from contextlib import nullcontext
 from pathlib import Path
 
 import ansible.module_utils
@@ -10,9 +12,9 @@ from ansible.plugins.action import ActionBase
 
 # The controller does not look there by itself.
 ansible.module_utils.__path__.append(str(Path(__file__).parents[1] / "module_utils"))
-from ansible.module_utils import secret_guard, secret_store, site_pki
+from ansible.module_utils import secret_entries, secret_guard, secret_rotation, secret_store, site_pki
 
-WARN_CA_DAYS = 365
+LIVES = ("ca_days", "days", "renew_share", "fail_days", "fail_kubelet_days", "warn_ca_days")
 
 
 class ActionModule(ActionBase):
@@ -28,8 +30,10 @@ class ActionModule(ActionBase):
             argument_spec={
                 "path": {"type": "path", "required": True},
                 "secrets": {"type": "dict", "required": True, "no_log": False},
+                "lives": {"type": "dict", "required": True, "options": {name: {"type": "float", "required": True} for name in LIVES}},
+                "step": {"type": "str", "choices": ["make", "plan", *secret_rotation.STEPS], "default": "make"},
                 "rotate": {"type": "list", "elements": "str", "default": []},
-                "step": {"type": "str", "choices": ["introduce", "adopt", "retire"], "default": "introduce"},
+                "resume": {"type": "bool", "default": False},
                 "guard": {
                     "type": "dict",
                     "default": {},
@@ -41,21 +45,15 @@ class ActionModule(ActionBase):
                 },
             }
         )
-        wanted, names = arguments["secrets"], arguments["rotate"]
-        secret_store.check(wanted)
-        rotatable = sorted(name for name in wanted if wanted[name].get("consumers"))
-        if refused := sorted(set(names) - set(rotatable)):
-            found, known = ", ".join(refused), ", ".join(rotatable)
-            raise AnsibleActionFail(f"rotate: found {found}; wanted secrets whose consumers take a new value: {known}.")
-
+        secret_entries.check(arguments["secrets"], arguments["lives"])
         store = secret_store.SecretStore(arguments["path"], self._loader._vault)
-        if self._task.check_mode:  # not even the folder of the lock
-            return self._result(arguments, *self._turn(self._guarded(store, arguments, task_vars), arguments))
-        with store.locked():
-            entries, changed, touched = self._turn(self._guarded(store, arguments, task_vars), arguments)
-            if touched:
+        reading = self._task.check_mode or arguments["step"] == "plan"
+        with nullcontext() if reading else store.locked():  # which makes the folder
+            before = self._guarded(store, arguments, task_vars)
+            entries = self._turned(arguments, before)
+            if entries != before and not reading:
                 store.save(entries)
-        return self._result(arguments, entries, changed, touched)
+        return self._result(arguments, before, entries)
 
     @staticmethod
     def _guarded(store, arguments, task_vars):
@@ -73,31 +71,44 @@ class ActionModule(ActionBase):
         return entries
 
     @staticmethod
-    def _turn(entries, arguments):
-        """Apply the arguments to the entries: the entries, the names whose value changed, the names that changed."""
-        wanted = arguments["secrets"]
-        before = {name: dict(entry) for name, entry in entries.items()}
-        secret_store.reconcile(wanted, entries)
-        secret_store.rotate(arguments["step"], arguments["rotate"], wanted, entries)
-        secret_store.reconcile(wanted, entries)
-        touched = sorted(name for name in entries if entries[name] != before.get(name))
-        changed = [name for name in touched if entries[name]["value"] != before.get(name, {}).get("value")]
-        return entries, changed, touched
+    def _turned(arguments, before):
+        """The entries after the step; `plan` settles the names and leaves them alone."""
+        wanted, lives, step = arguments["secrets"], arguments["lives"], arguments["step"]
+        if step == "plan":
+            arguments["rotate"] = secret_rotation.plan(arguments["rotate"], arguments["resume"], wanted, before)
+            return before
+        entries = copy.deepcopy(before)
+        secret_entries.reconcile(wanted, entries, lives)
+        if step != "make":
+            secret_rotation.rotate(step, arguments["rotate"], wanted, entries, lives)
+            secret_entries.reconcile(wanted, entries, lives)
+        return entries
 
     @staticmethod
-    def _result(arguments, entries, changed, touched):
-        wanted, names = arguments["secrets"], arguments["rotate"]
-        signed = [name for name in wanted if wanted[name].get("ca") in names]
-        consumers = [role for name in [*names, *signed] for role in wanted[name].get("consumers", [])]
-        left = {name: site_pki.days_left(e["value"]["cert"]) for name, e in entries.items() if e["kind"] == "ca"}
+    def _result(arguments, before, entries):
+        wanted, step, names = arguments["secrets"], arguments["step"], arguments["rotate"]
+        rotating = secret_rotation.unfinished(entries)
+        certified = {name: entry["value"]["cert"] for name, entry in entries.items() if entry["kind"] in ("ca", "certificate")}
+        left = {name: site_pki.days_left(cert) for name, cert in certified.items()}
+        ending = [name for name in left if entries[name]["kind"] == "ca" and left[name] < arguments["lives"]["warn_ca_days"]]
         return {
-            "changed": bool(touched),
-            "names": changed,
-            "consumers": list(dict.fromkeys(consumers)),
-            "rotating": sorted(name for name, entry in entries.items() if "previous" in entry),
-            "warnings": [
-                f"The authority {name} ends in {days} days: rotate it (playbooks/rotate-secrets.yml)."
-                for name, days in left.items()
-                if days < WARN_CA_DAYS
+            "changed": entries != before,
+            "names": sorted(name for name in entries if entries[name]["value"] != before.get(name, {}).get("value")),
+            "rotate": names,
+            "consumers": secret_rotation.consumers(step, names, wanted, entries),
+            "cut_off": secret_rotation.cut_off(names, wanted),
+            "rotating": rotating,
+            "days_left": left,
+            "warnings": [_ends(name, left[name], wanted) for name in ending]
+            + [
+                f"The rotation of {name} is not finished (it is at {stage}): playbooks/rotate-secrets.yml -e resume=true."
+                for name, stage in rotating.items()
+                if step == "make"
             ],
         }
+
+
+def _ends(name, days, wanted):
+    known = name in secret_rotation.rotatable(wanted)
+    way = f"playbooks/rotate-secrets.yml -e confirm={name}" if known else "see docs/how-to/replace-secrets.md"
+    return f"The authority {name} ends in {days} days: {way}."

@@ -1,18 +1,10 @@
-"""The secrets of a site: one file, encrypted by ansible-vault, and the rules by which its entries come, turn and go.
-
-An entry is `{kind, value}`; while it is being rotated it also has `previous`, and an authority that signs already has
-`adopted`. The value is a string, `{key, public}` for a key pair, or `{key, cert, ca}` for an authority and for what it
-signs; `ca` is what a client trusts.
-"""
+"""The file of a site's secrets, encrypted by ansible-vault. What its entries are stands in secret_entries."""
 
 from __future__ import annotations
 
-import base64
 import fcntl
 import json
 import os
-import secrets
-import string
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,14 +13,8 @@ from typing import Any
 
 import yaml
 from ansible.errors import AnsibleError
-from ansible.module_utils import site_pki
-
-KINDS = ("password", "hex", "secretbox", "keypair", "ca", "certificate")
-PASSWORD_LENGTH = 32
-ALPHABET = string.ascii_letters + string.digits  # safe in URLs, shells, SQL and INI files without quoting
 
 Entry = dict[str, Any]
-Specification = dict[str, Any]
 
 
 class SecretStoreError(AnsibleError):
@@ -117,123 +103,3 @@ class SecretStore:
 
     def _wrong(self, found: str, wanted: str) -> SecretStoreError:
         return SecretStoreError(f"Secrets file {self.path}: found {found}; wanted {wanted}.")
-
-
-def check(specifications: dict[str, Specification]) -> None:
-    """Refuse specifications that cannot be met.
-
-    Raises:
-        SecretStoreError: naming the entry, what was found and what is wanted.
-    """
-    for name, specification in specifications.items():
-        kind = specification.get("kind")
-        if kind not in KINDS:
-            raise SecretStoreError(f"site_secrets.{name}.kind: found {kind!r}; wanted one of {', '.join(KINDS)}.")
-        if kind == "certificate":
-            authority = specification.get("ca")
-            if specifications.get(authority, {}).get("kind") != "ca":
-                raise SecretStoreError(f"site_secrets.{name}.ca: found {authority!r}; wanted an entry of kind ca.")
-            if not specification.get("sans") and not specification.get("organization"):
-                raise SecretStoreError(
-                    f"site_secrets.{name}.sans: found none; wanted the names that clients use (a mere client's "
-                    "certificate has an organization instead)."
-                )
-        if kind in ("ca", "certificate"):
-            days, least = _days(specification, site_pki.CERTIFICATE_DAYS), site_pki.RENEW_BEFORE_DAYS
-            if days <= least:
-                raise SecretStoreError(f"site_secrets.{name}.days: found {days}; wanted more than {least}.")
-
-
-def reconcile(specifications: dict[str, Specification], entries: dict[str, Entry]) -> list[str]:
-    """Make the entries that are missing and sign the certificates that are due; returns the names that changed.
-
-    Args:
-        specifications: the wanted entries, checked by `check`.
-        entries: the entries of the store, changed in place.
-    """
-    changed = []
-    for name in sorted(specifications, key=lambda name: KINDS.index(specifications[name]["kind"])):
-        specification = specifications[name]
-        before = entries.get(name)
-        if before is None:
-            entries[name] = {"kind": specification["kind"], "value": make(specification, entries)}
-        elif specification["kind"] == "ca":
-            entries[name] = before | {"value": before["value"] | {"ca": bundle(before)}}
-        elif specification["kind"] == "certificate":
-            entries[name] = before | {"value": _renewed(specification, before["value"], entries)}
-        if entries[name] != before:
-            changed.append(name)
-    return changed
-
-
-def rotate(step: str, names: list[str], specifications: dict[str, Specification], entries: dict[str, Entry]) -> None:
-    """One step of the rotation of some entries, changed in place; every step may be repeated.
-
-    Args:
-        step: `introduce` makes the new value and keeps the previous one; `adopt` lets a new authority sign, now that
-            everything trusts it; `retire` forgets the previous value.
-    """
-    for name in names:
-        entry = entries[name]
-        if step == "introduce" and "previous" not in entry:
-            entry |= {"value": make(specifications[name], entries), "previous": entry["value"]}
-            if entry["kind"] == "ca":
-                entry["value"]["ca"] = bundle(entry)
-        elif step == "adopt" and entry["kind"] == "ca" and "previous" in entry:
-            entry["adopted"] = True
-        elif step == "retire":
-            entry.pop("previous", None)
-            entry.pop("adopted", None)
-
-
-def make(specification: Specification, entries: dict[str, Entry]) -> Any:
-    """A new value of the specified kind."""
-    match specification["kind"]:
-        case "password":
-            length = int(specification.get("length", PASSWORD_LENGTH))
-            return "".join(secrets.choice(ALPHABET) for _ in range(length))
-        case "hex":
-            return secrets.token_hex(int(specification.get("length", 2 * PASSWORD_LENGTH)) // 2)
-        case "secretbox":
-            return base64.b64encode(secrets.token_bytes(32)).decode()
-        case "keypair":
-            key = site_pki.new_key()
-            return {"key": key, "public": site_pki.public_key(key)}
-        case "ca":
-            authority = site_pki.make_ca(specification["common_name"], _days(specification, site_pki.CA_DAYS))
-            return authority | {"ca": authority["cert"]}
-        case "certificate":
-            return _certificate(specification, entries[specification["ca"]])
-
-
-def bundle(authority: Entry) -> str:
-    """What a client trusts: the authority's certificate, and the previous one while it is being rotated."""
-    return "".join(authority[part]["cert"] for part in ("value", "previous") if part in authority)
-
-
-def _signer(authority: Entry) -> dict[str, str]:
-    """The authority that signs now: the previous one until everything trusts its successor."""
-    return authority["value"] if authority.get("adopted") else authority.get("previous", authority["value"])
-
-
-def _certificate(specification: Specification, authority: Entry, key: str | None = None) -> dict[str, str]:
-    days = _days(specification, site_pki.CERTIFICATE_DAYS)
-    names = _names(specification)
-    return site_pki.make_certificate(_signer(authority), *names, days, key) | {"ca": bundle(authority)}
-
-
-def _renewed(specification: Specification, value: dict[str, str], entries: dict[str, Entry]) -> dict[str, str]:
-    authority = entries[specification["ca"]]
-    names = _names(specification)
-    if site_pki.why_renew(value["cert"], _signer(authority), *names):
-        return _certificate(specification, authority, key=value["key"])
-    return value | {"ca": bundle(authority)}
-
-
-def _names(specification: Specification) -> tuple:
-    subject = site_pki.name_of(specification["common_name"], specification.get("organization", ""))
-    return subject, specification.get("sans", [])
-
-
-def _days(specification: Specification, default: int) -> int:
-    return int(specification.get("days", default))

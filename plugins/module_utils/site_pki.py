@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import zlib
 from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
@@ -10,10 +11,6 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-
-CA_DAYS = 3650
-CERTIFICATE_DAYS = 1095
-RENEW_BEFORE_DAYS = 30
 
 
 def new_key() -> str:
@@ -31,7 +28,7 @@ def public_key(key: str) -> str:
     return _load_key(key).public_key().public_bytes(*encoding).decode()
 
 
-def make_ca(common_name: str, days: int = CA_DAYS) -> dict[str, str]:
+def make_ca(common_name: str, days: int) -> dict[str, str]:
     """A self-signed authority: `{key, cert}`."""
     key = new_key()
     private = _load_key(key)
@@ -44,18 +41,12 @@ def make_ca(common_name: str, days: int = CA_DAYS) -> dict[str, str]:
     return {"key": key, "cert": _sign(builder, private)}
 
 
-def make_certificate(
-    ca: dict[str, str],
-    subject: x509.Name,
-    sans: list[str],
-    days: int = CERTIFICATE_DAYS,
-    key: str | None = None,
-) -> dict[str, str]:
-    """A certificate for servers and clients, signed by `ca`: `{key, cert}`. A given key is kept.
+def make_certificate(ca: dict[str, str], subject: x509.Name, sans: list[str], days: int) -> dict[str, str]:
+    """A certificate for servers and clients with a key of its own, signed by `ca`: `{key, cert}`.
 
     It never outlives its authority.
     """
-    key = key or new_key()
+    key = new_key()
     issuer = x509.load_pem_x509_certificate(ca["cert"].encode())
     left = (issuer.not_valid_after_utc - datetime.now(UTC)).days
     builder = (
@@ -70,14 +61,16 @@ def make_certificate(
     return {"key": key, "cert": _sign(builder, _load_key(ca["key"]))}
 
 
-def why_renew(cert: str, ca: dict[str, str], subject: x509.Name, sans: list[str]) -> str | None:
-    """The reason to sign a certificate anew, or None when it is still good.
+def why_renew(cert: str, ca: dict[str, str], subject: x509.Name, sans: list[str], share: float) -> str | None:
+    """The reason to make a new certificate, or None when this one is still good.
 
-    It is due with fewer than RENEW_BEFORE_DAYS left, when its names differ from the wanted ones, and when `ca` did
-    not sign it.
+    It is due when its names differ from the wanted ones, when `ca` did not sign it, and with little of its life left:
+    between `share` and half as much again, each name at another time, so that not all of a site are due in one run.
     """
     found = x509.load_pem_x509_certificate(cert.encode())
-    if days_left(cert) < RENEW_BEFORE_DAYS:
+    life = found.not_valid_after_utc - found.not_valid_before_utc
+    spread = zlib.crc32(subject.rfc4514_string().encode()) / 2**33
+    if found.not_valid_after_utc - datetime.now(UTC) < life * share * (1 + spread):
         return f"{days_left(cert)} days left"
     if found.subject != subject or _sans(found) != {_san(name) for name in sans}:
         return "its names changed"

@@ -4,8 +4,9 @@ DOCUMENTATION = r"""
 module: site_secrets
 short_description: Make, renew and rotate the secrets of a site
 description:
-  - Makes the secrets that are missing from an encrypted file, and signs certificates anew that have fewer than 30 days
-    left, whose names changed, or whose authority changed. A value that exists is never replaced unless it is rotated.
+  - Makes the secrets that are missing from an encrypted file, and makes certificates anew, with new keys, when little of
+    their life is left, their names changed, or their authority changed. A value that exists is never replaced unless it
+    is rotated.
   - The file is encrypted with the vault password of the play, replaced as a whole, mode 0600. Runs at the same time
     wait for each other.
   - The result names secrets and never holds one. In check mode nothing is made.
@@ -19,23 +20,39 @@ options:
       - The secrets that the site wants, by name. C(kind) is one of C(password) (C(length) letters and digits),
         C(hex) (C(length) digits), C(secretbox) (32 random bytes in base64), C(keypair) (private and public key),
         C(ca) (self-signed, C(common_name), C(days)) and C(certificate) (signed by the entry C(ca), with C(common_name),
-        C(organization), C(sans), C(days)). C(consumers) are the roles that bring a new value to where it is used;
-        without them an entry is not rotated.
+        C(organization), C(sans), C(days)).
+      - C(consumers) are the roles that bring a new value to where it is used, from the controller; C(node_consumers) run
+        on all nodes and C(control_plane_consumers) on one control plane after the other, both before the others. An
+        entry without any of the three is not rotated. C(cuts_off) says who is refused until they have the new value.
     type: dict
     required: true
+  lives:
+    description:
+      - Of certificates. C(ca_days) and C(days) for authorities and for what they sign, unless an entry states its own;
+        C(renew_share) of a life, below which a certificate is made anew; C(fail_days) and C(fail_kubelet_days), below which
+        verify fails; C(warn_ca_days), below which an authority is warned of.
+    type: dict
+    required: true
+  step:
+    description:
+      - V(make) makes what is missing or due. The others take a rotation on by one step.
+      - V(plan) changes nothing; it refuses what cannot be rotated, and tells O(rotate), whom it cuts off, and what there is.
+      - V(introduce) makes a new value and keeps the previous one.
+      - V(adopt) lets a new authority sign, once everything trusts it.
+      - V(retire) forgets the previous value, once every consumer has the new one.
+      - V(finish) ends the rotation, once no consumer has the previous value.
+    type: str
+    choices: [make, plan, introduce, adopt, retire, finish]
+    default: make
   rotate:
-    description: Names to rotate by one O(step).
+    description: Names to rotate.
     type: list
     elements: str
     default: []
-  step:
-    description:
-      - V(introduce) makes a new value and keeps the previous one. A rotation that has begun is continued, not repeated.
-      - V(adopt) lets a new authority sign, once everything trusts it.
-      - V(retire) forgets the previous value, once every consumer has the new one.
-    type: str
-    choices: [introduce, adopt, retire]
-    default: introduce
+  resume:
+    description: With V(plan), whether O(rotate) names rotations to continue (all unfinished ones, if it is empty) rather than new ones.
+    type: bool
+    default: false
   guard:
     description:
       - What tells that the site is in use, beside what M(kubeadm_member) found on the nodes (C(kubeadm_found)). Then a secret that lies on
@@ -54,19 +71,32 @@ EXAMPLES = r"""
   site_secrets:
     path: "{{ platform_state_dir }}/secrets.yml"
     secrets: "{{ site_secrets }}"
+    lives: "{{ site_certificate_lives }}"
 """
 
 RETURN = r"""
-consumers:
-  description: The roles that use the rotated secrets and what they signed.
-  type: list
-  returned: always
 names:
   description: The secrets whose value changed.
   type: list
   returned: always
-rotating:
-  description: The secrets whose previous value is still kept.
+rotate:
+  description: The names that the rotation is about.
   type: list
+  returned: always
+consumers:
+  description: The roles to run for what is at this step, and for what it signed, by the group of hosts that they run on.
+  type: dict
+  returned: always
+cut_off:
+  description: A line for each name whose old value is refused as soon as there is a new one.
+  type: list
+  returned: always
+rotating:
+  description: What is being rotated, and the step that it reached.
+  type: dict
+  returned: always
+days_left:
+  description: Days until each certificate ends, by name.
+  type: dict
   returned: always
 """

@@ -18,7 +18,7 @@ SITE = {
 HOSTS = {"cp-1": {"ansible_host": "10.0.0.11"}}
 WORKERS = {"worker-1": {"ansible_host": "10.0.0.21"}, "worker-2": {"ansible_host": "10.0.0.22"}}
 NOTHING = {"stage": "absent", "fingerprints": {}, "kubelet_version": ""}
-AUTHORITY, PASSPHRASE = make_ca("kubernetes"), "of this site's disks"
+AUTHORITY, PASSPHRASE = make_ca("kubernetes", 3650), "of this site's disks"
 RUNS = {
     "stage": "member",
     "fingerprints": {"kubernetes_ca": fingerprint(AUTHORITY["cert"]), "data_disks_key": fingerprint(PASSPHRASE)},
@@ -62,7 +62,7 @@ def vault(inventory, tmp_path, project):
 
     def write(leave_out=()):
         key = AUTHORITY["key"]
-        other = make_ca("other")
+        other = make_ca("other", 3650)
         entries = {
             name: {"kind": "ca", "value": {**other, "ca": other["cert"]}}
             for name in ("site_ca", "kubernetes_etcd_ca", "kubernetes_front_proxy_ca")

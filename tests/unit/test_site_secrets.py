@@ -1,4 +1,4 @@
-"""The secrets of a site: the file, the kinds, renewal, rotation."""
+"""The secrets of a site: the file, the kinds, renewal."""
 
 import base64
 import re
@@ -6,6 +6,7 @@ import stat
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import ansible.module_utils
 import pytest
@@ -15,8 +16,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 ROOT = Path(__file__).parents[2]
 ansible.module_utils.__path__.append(str(ROOT / "plugins/module_utils"))
-from ansible.module_utils import site_pki  # noqa: E402
-from ansible.module_utils.secret_store import SecretStore, SecretStoreError, check, reconcile, rotate  # noqa: E402
+from ansible.module_utils import secret_entries, site_pki  # noqa: E402
+from ansible.module_utils.secret_store import SecretStore, SecretStoreError  # noqa: E402
 
 WANTED = {
     "web": {"kind": "certificate", "ca": "authority", "common_name": "web", "sans": ["web.example", "10.0.0.7"]},
@@ -25,6 +26,11 @@ WANTED = {
     "token": {"kind": "hex", "length": 48},
     "box": {"kind": "secretbox"},
 }
+LIVES = {"ca_days": 3650, "days": 900, "renew_share": 0.3334, "fail_days": 45}
+
+
+def reconcile(wanted, entries):
+    return secret_entries.reconcile(wanted, entries, LIVES)
 
 
 def vault(password="correct"):
@@ -89,60 +95,30 @@ class TestReconcile:
         assert made["login"]["value"] == before
 
     @pytest.mark.parametrize("change", [{"sans": ["other.example"]}, {"common_name": "other"}, {"sans": ["web.example"]}])
-    def test_changed_names_are_signed_with_the_same_key(self, made, change):
+    def test_changed_names_are_signed_with_a_new_key(self, made, change):
         before = made["web"]["value"]
         assert reconcile(WANTED | {"web": WANTED["web"] | change}, made) == ["web"]
-        assert made["web"]["value"]["key"] == before["key"]
+        assert made["web"]["value"]["key"] != before["key"]
         assert made["web"]["value"]["cert"] != before["cert"]
 
     def test_order_of_names_does_not_matter(self, made):
         turned = WANTED["web"] | {"sans": WANTED["web"]["sans"][::-1]}
         assert reconcile(WANTED | {"web": turned}, made) == []
 
-    @pytest.mark.parametrize(("days", "renewed"), [(29, True), (31, False)])
-    def test_renewed_before_the_end(self, days, renewed):
-        entries = {}
-        reconcile(WANTED | {"web": WANTED["web"] | {"days": days}}, entries)
-        assert reconcile(WANTED, entries) == (["web"] if renewed else [])
+    @pytest.mark.parametrize(("past", "due"), [(0.45, "none"), (0.58, "some"), (0.7, "all")])
+    def test_renewed_between_a_half_and_a_third_of_its_life_before_the_end(self, made, monkeypatch, past, due):
+        wanted = WANTED | {f"web{number}": WANTED["web"] | {"common_name": f"web{number}"} for number in range(12)}
+        reconcile(wanted, made)
+        now = site_pki.datetime.now(site_pki.UTC) + site_pki.timedelta(days=LIVES["days"] * past)
+        monkeypatch.setattr(site_pki, "datetime", SimpleNamespace(now=lambda _: now))
+        renewed = reconcile(wanted, made)
+        assert {0: "none", 13: "all"}.get(len(renewed), "some") == due
+        assert reconcile(wanted, made) == []
 
     def test_certificate_never_outlives_its_authority(self):
         entries = {}
         reconcile(WANTED | {"authority": WANTED["authority"] | {"days": 100}}, entries)
         assert site_pki.days_left(entries["web"]["value"]["cert"]) <= 100
-
-
-class TestRotation:
-    def test_password_keeps_the_previous_one_until_retired(self, made):
-        before = made["login"]["value"]
-        rotate("introduce", ["login"], WANTED, made)
-        assert made["login"]["previous"] == before != made["login"]["value"]
-        rotate("retire", ["login"], WANTED, made)
-        assert set(made["login"]) == {"kind", "value"}
-
-    def test_an_interrupted_rotation_goes_on(self, made):
-        rotate("introduce", ["login"], WANTED, made)
-        introduced = dict(made["login"])
-        rotate("introduce", ["login"], WANTED, made)
-        assert made["login"] == introduced
-
-    def test_authority_is_trusted_before_it_signs(self, made):
-        old = made["authority"]["value"]["cert"]
-        rotate("introduce", ["authority"], WANTED, made)
-        assert reconcile(WANTED, made) == ["web"]
-        new = made["authority"]["value"]["cert"]
-        verify(made["web"]["value"], old)
-        assert made["web"]["value"]["ca"] == new + old == made["authority"]["value"]["ca"]
-
-        rotate("adopt", ["authority"], WANTED, made)
-        assert reconcile(WANTED, made) == ["web"]
-        verify(made["web"]["value"], new)
-        assert made["web"]["value"]["ca"] == new + old
-
-        rotate("retire", ["authority"], WANTED, made)
-        assert reconcile(WANTED, made) == ["authority", "web"]
-        verify(made["web"]["value"], new)
-        assert made["web"]["value"]["ca"] == new == made["authority"]["value"]["ca"]
-        assert reconcile(WANTED, made) == []
 
 
 class TestCheck:
@@ -152,15 +128,15 @@ class TestCheck:
             ({"login": {"kind": "pin"}}, r"site_secrets.login.kind: found 'pin'; wanted one of password"),
             ({"web": WANTED["web"] | {"ca": "login"}}, r"site_secrets.web.ca: found 'login'; wanted an entry of kind"),
             ({"web": WANTED["web"] | {"sans": []}}, r"site_secrets.web.sans: found none"),
-            ({"web": WANTED["web"] | {"days": 30}}, r"site_secrets.web.days: found 30; wanted more than 30"),
+            ({"web": WANTED["web"] | {"days": 135}}, r"site_secrets.web.days: found 135; wanted more than 135, so that it is"),
         ],
     )
     def test_refused(self, change, message):
         with pytest.raises(SecretStoreError, match=message):
-            check(WANTED | change)
+            secret_entries.check(WANTED | change, LIVES)
 
     def test_accepted(self):
-        check(WANTED)
+        secret_entries.check(WANTED, LIVES)
 
 
 class TestStore:

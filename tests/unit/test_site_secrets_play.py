@@ -20,6 +20,7 @@ WANTED = {
     "token": {"kind": "hex", "length": 48},
     "box": {"kind": "secretbox"},
 }
+LIVES = {"ca_days": 3650, "days": 900, "renew_share": 0.3334, "fail_days": 45, "fail_kubelet_days": 30, "warn_ca_days": 365}
 
 PLAYBOOK = """
 - hosts: localhost
@@ -30,7 +31,7 @@ PLAYBOOK = """
     site_secrets: {table}
   tasks:
     - name: Make
-      site_secrets: {{path: "{{{{ site_secrets_file }}}}", secrets: "{{{{ site_secrets }}}}", rotate: "{{{{ rotate | default([]) }}}}"}}
+      site_secrets: {{path: "{{{{ site_secrets_file }}}}", secrets: "{{{{ site_secrets }}}}", lives: {lives}}}
     - name: Read
       ansible.builtin.copy:
         content: "{{{{ lookup('site_secret', 'login') }}}} {{{{ lookup('site_secret', 'web').cert | length }}}}"
@@ -47,7 +48,7 @@ def play(tmp_path):
     playbook = tmp_path / "play.yml"
 
     def run(*arguments, table=WANTED, **environment):
-        text = PLAYBOOK.format(state=state, table=json.dumps(table), out=out)
+        text = PLAYBOOK.format(state=state, table=json.dumps(table), lives=json.dumps(LIVES), out=out)
         playbook.write_text(text)
         environment = (
             os.environ
@@ -95,23 +96,6 @@ class TestPlay:
         failed = play(VOICEHELPER_VAULT_PASSWORD_FILE=str(other))
         assert failed.returncode != 0
         assert "found a vault that this vault password does not open" in failed.stdout + failed.stderr
-
-    @pytest.mark.parametrize("name", ["nothing", "box"])
-    def test_rotation_is_refused(self, play, name):
-        table = WANTED | {"login": WANTED["login"] | {"consumers": ["somebody"]}}
-        failed = play("-e", json.dumps({"rotate": [name]}), table=table)
-        message = f"rotate: found {name}; wanted secrets whose consumers take a new value: login"
-        assert failed.returncode != 0 and message in failed.stdout + failed.stderr
-        assert not play.state.exists()
-
-    def test_rotation_tells_who_uses_it(self, play):
-        table = WANTED | {
-            "authority": WANTED["authority"] | {"consumers": ["everybody"]},
-            "web": WANTED["web"] | {"consumers": ["somebody", "everybody"]},
-        }
-        done = play("-v", "-e", json.dumps({"rotate": ["authority"]}), table=table)
-        assert '"consumers": ["everybody", "somebody"]' in done.stdout, done.stdout + done.stderr
-        assert '"rotating": ["authority"]' in done.stdout
 
     def test_unknown_name(self, play):
         failed = play(table={name: WANTED[name] for name in ("authority", "web")})

@@ -10,6 +10,7 @@ import os
 import ssl
 import sys
 import time
+from contextlib import suppress
 
 sys.path.pop(0)  # this file may lie there, called like the library
 import nats
@@ -86,7 +87,8 @@ async def state():
 async def clean():
     """The stream goes."""
     link = await connect()
-    await link.jetstream(timeout=10).delete_stream(STREAM)
+    with suppress(nats.js.errors.NotFoundError):
+        await link.jetstream(timeout=10).delete_stream(STREAM)
     await link.close()
 
 

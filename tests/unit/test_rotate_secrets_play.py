@@ -1,0 +1,107 @@
+"""The playbook that rotates secrets, run on machines that are this one, with roles that write down what they were given."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TABLE = {
+    "login": {"kind": "password", "consumers": ["server"], "cuts_off": "applications"},
+    "disks": {"kind": "password", "node_consumers": ["machine"], "cuts_off": ""},
+    "other": {"kind": "password"},
+}
+LIVES = {"ca_days": 3650, "days": 900, "renew_share": 0.3334, "fail_days": 45, "fail_kubelet_days": 30, "warn_ca_days": 365}
+PLAN = ("--check", "--start-at-task=Refuse what cannot be rotated")  # what comes before checks an inventory that is none here
+INVENTORY = """
+all:
+  vars: {ansible_connection: local, ansible_become: false, ansible_python_interpreter: "{{ ansible_playbook_python }}"}
+  children:
+    controller: {hosts: {localhost: }}
+    control_plane: {hosts: {cp-1: }}
+    nodes: {hosts: {cp-1: , worker-1: }}
+"""
+ROLE = """
+- name: Take the values
+  ansible.builtin.lineinfile:
+    path: "{{ state }}/%s"
+    line: "{{ inventory_hostname }} {{ rotate_step }}
+      {{ [lookup('site_secret', '%s'), lookup('site_secret', '%s', previous=true)] | unique | length }}"
+    create: true
+    mode: "0600"
+- name: Fail where it is wanted
+  ansible.builtin.assert: {that: broken | default('') != rotate_step}
+"""
+
+
+@pytest.fixture
+def play(tmp_path):
+    """Run a playbook of the project, with its own secrets and roles of no effect; gives the finished process."""
+    for role, secret in [("server", "login"), ("machine", "disks")]:
+        (tmp_path / "roles" / role / "tasks").mkdir(parents=True)
+        (tmp_path / "roles" / role / "tasks/main.yml").write_text(ROLE % (role, secret, secret))
+    (tmp_path / "hosts.yml").write_text(INVENTORY)
+    variables = {
+        "state": str(tmp_path),
+        "platform_kubeconfig": str(tmp_path / "kubeconfig"),
+        "site_secrets_file": str(tmp_path / "secrets.yml"),
+        "site_secrets": TABLE,
+        "site_certificate_lives": LIVES,
+        "site_secrets_guard": {},
+    }
+    environment = os.environ | {
+        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+        "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default",
+        "ANSIBLE_FORCE_COLOR": "0",
+        "ANSIBLE_INVENTORY_ENABLED": "yaml",
+        "ANSIBLE_ROLES_PATH": f"{tmp_path / 'roles'}:{ROOT / 'roles'}",
+        "VOICEHELPER_VAULT_PASSWORD_FILE": str(tmp_path / "vault-password"),
+    }
+
+    def run(playbook, *arguments, **more):
+        command = [Path(sys.executable).with_name("ansible-playbook"), "-i", tmp_path / "hosts.yml", ROOT / "playbooks" / playbook]
+        extra = ["-e", json.dumps(variables | more)]
+        return subprocess.run([*command, *extra, *arguments], env=environment, capture_output=True, text=True)
+
+    def step(name, *names, **more):
+        return run("tasks/rotate_step.yml", rotate_step=name, rotate_plan={"rotate": names}, **more)
+
+    def seen(role):
+        path = tmp_path / role
+        return path.read_text().splitlines() if path.exists() else []
+
+    run.step, run.seen = step, seen
+    return run
+
+
+def test_each_step_reaches_those_who_use_the_value_and_the_last_sees_no_previous_one(play):
+    for step in ("introduce", "adopt", "retire", "finish"):
+        done = play.step(step, "login", "disks")
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert play.seen("server") == ["localhost introduce 2", "localhost retire 1"]
+    assert sorted(play.seen("machine")) == [f"{host} {told}" for host in ("cp-1", "worker-1") for told in ("introduce 2", "retire 1")]
+
+
+def test_a_machine_that_fails_ends_the_step_before_the_cluster_is_touched(play):
+    assert play.step("introduce", "login", "disks", broken="introduce").returncode != 0
+    assert play.seen("machine") != []
+    assert play.seen("server") == []
+
+
+def test_a_rotation_says_whom_it_cuts_off_before_it_does_anything(play):
+    done = play("rotate-secrets.yml", *PLAN, confirm="login")
+    assert "login: applications" in done.stdout, done.stdout + done.stderr
+    assert "Take the step" not in done.stdout.split("login: applications")[0]
+    assert play.seen("server") == []
+
+
+def test_a_rotation_that_ended_half_way_is_continued_only_when_that_is_asked_for(play):
+    play.step("introduce", "login")
+    again = play("rotate-secrets.yml", *PLAN, confirm="login")
+    assert again.returncode != 0
+    assert "a rotation that is not finished (login at introduce)" in " ".join(again.stdout.split())
+    resumed = play("rotate-secrets.yml", *PLAN, resume=True)
+    assert "login: applications" in resumed.stdout, resumed.stdout + resumed.stderr
