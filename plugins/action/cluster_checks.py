@@ -11,7 +11,7 @@ from ansible.plugins.action import ActionBase
 
 # The controller does not look there by itself.
 ansible.module_utils.__path__.append(str(Path(__file__).parents[1] / "module_utils"))
-from ansible.module_utils.cluster_checks import cluster, network, storage  # noqa: F401  (their checks register themselves)
+from ansible.module_utils.cluster_checks import certificates, cluster, network, storage  # noqa: F401  (their checks register themselves)
 from ansible.module_utils.cluster_checks.base import Site, run
 from ansible.module_utils.cluster_checks.playground import Playground
 from ansible.module_utils.kube_api import ApiError
@@ -28,7 +28,8 @@ class ActionModule(ActionBase):
         """See the documentation of the module."""
         super().run(tmp, task_vars)
         fields = [field for field in dataclasses.fields(Site) if field.init]
-        kinds = {"nodes": "dict", "control_plane": "list", "volumes": "list", "guarded": "list", "patience": "float"}
+        tables = dict.fromkeys(("nodes", "secret_days", "rotating", "lives"), "dict")
+        kinds = {**tables, "control_plane": "list", "volumes": "list", "guarded": "list", "patience": "float"}
         spec = {field.name: {"type": kinds.get(field.name, "str"), "required": True} for field in fields}
         _, arguments = self.validate_argument_spec(argument_spec={**spec, "checks": {"type": "list", "elements": "str", "required": True}})
         checks = arguments.pop("checks")

@@ -11,8 +11,8 @@ options:
   checks:
     description: >-
       Names of checks. C(api), C(nodes), C(pods), C(images), C(metrics), C(volumes), C(default_deny), C(pod_encryption), C(packet_filter),
-      C(cron_jobs) only read;
-      C(dns), C(pod_to_pod), C(service), C(network_policy), C(kubelet_certificate), C(load_balancer), C(storage), C(encryption) make pods.
+      C(cron_jobs), C(certificates), C(rotation) only read; C(dns), C(pod_to_pod), C(service), C(network_policy), C(kubelet_certificate),
+      C(load_balancer), C(storage), C(encryption) make pods.
     type: list
     elements: str
     required: true
@@ -29,6 +29,9 @@ options:
   volumes: {description: "Static volumes that must be there, with name and system.", type: list, elements: dict, required: true}
   guarded: {description: "Namespaces that must deny by default, where they are there.", type: list, elements: str, required: true}
   pod_encryption: {description: "wireguard or none, as the site says.", type: str, required: true}
+  secret_days: {description: "Days until each certificate of the vault ends, by name.", type: dict, required: true}
+  rotating: {description: "Secrets that are being rotated, name to the step reached.", type: dict, required: true}
+  lives: {description: "Days below which a certificate is a finding, as fail_days and fail_kubelet_days.", type: dict, required: true}
   patience: {description: Seconds that the checks together may wait., type: float, required: true}
 author: VoiceHelper
 """

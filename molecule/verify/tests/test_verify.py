@@ -9,6 +9,7 @@ from reach import CREDENTIALS
 CHECKS = {
     *("api", "nodes", "pods", "dns", "pod_to_pod", "service", "network_policy", "kubelet_certificate"),
     *("load_balancer", "storage", "volumes", "encryption", "metrics", "postgresql"),
+    *("certificates", "rotation"),
 }
 
 

@@ -51,6 +51,9 @@ class Site:
     volumes: list[dict[str, Any]]  # static volumes: {name, system, …}
     guarded: list[str]  # namespaces that deny by default
     pod_encryption: str  # wireguard or none
+    secret_days: dict[str, int]  # of the vault: name of a certificate → days until it ends
+    rotating: dict[str, str]  # of the vault: name of a secret that has two values → step that its rotation reached
+    lives: dict[str, float]  # site_certificate_lives
     patience: float  # seconds that a check may wait for the cluster to settle
     api: KubeApi = field(init=False)
     deadline: float = field(init=False)
