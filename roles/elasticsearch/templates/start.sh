@@ -16,7 +16,14 @@ for entry in $KEYSTORE; do
   names+=("${entry%%=*}") values+=("${!variable}")
 done
 printf '%s\n' "${values[@]}" | "bin/$SERVER-keystore" add --stdin --force "${names[@]}"
-jdk/bin/keytool -J-XX:TieredStopAtLevel=1 -J-XX:+UseSerialGC \
-  -importcert -noprompt -alias site -file "$AUTHORITY" -keystore "$CONFIG/trust.p12" -storepass changeit
+
+certificate='' number=0                     # keytool reads one at a time; while the authority is rotated there are two
+while read -r line; do
+  certificate+=$line$'\n'
+  [[ $line == *'END CERTIFICATE'* ]] || continue
+  jdk/bin/keytool -J-XX:TieredStopAtLevel=1 -J-XX:+UseSerialGC \
+    -importcert -noprompt -alias "site-$((++number))" -keystore "$CONFIG/trust.p12" -storepass changeit <<< "$certificate"
+  certificate=''
+done < "$AUTHORITY"
 
 exec "bin/$SERVER"
