@@ -7,6 +7,7 @@ import importlib.util
 import re
 
 import pytest
+import yaml
 
 USER = {"name": "app", "password": "new", "previous": "old", "commands": "+@all -@admin", "keys": "~*", "channels": "&*"}
 
@@ -84,3 +85,13 @@ def test_a_replica_learns_the_new_password_of_replication(objects):
     server = Server(app={"passwords": hashed("new", "old"), "commands": USER["commands"], "keys": "~*", "channels": "&*"})
     assert objects.keep_users(server, wanted(replication="next"), "redis-0.redis") == ["SET PASSWORD OF REPLICATION on redis-0"]
     assert server.settings["masterauth"] == "next"
+
+
+def test_only_the_administrator_reads_the_configuration(project):
+    """It holds the password of replication, with which everything can be copied."""
+    members = yaml.safe_load((project / "roles/redis/vars/main.yml").read_text())["redis_member_users"]
+    users = members + yaml.safe_load((project / "roles/redis/defaults/main.yml").read_text())["redis_users"]
+    rules = {user["name"]: user["commands"].split() for user in users}
+    may = {name for name, words in rules.items() if any(word.startswith("+config") for word in words)}
+    may |= {name for name, words in rules.items() if "+@all" in words and not {"-@admin", "-@dangerous"} <= set(words)}
+    assert may == {"admin"}

@@ -72,3 +72,8 @@ def test_volumes_outlive_their_claims(objects, pods):
     claimed = {f"data-{pod['metadata']['name']}" for pod in pods}
     volumes = {volume["spec"].get("claimRef", {}).get("name"): volume["spec"] for volume in objects("persistentvolumes")}
     assert {volumes[name]["persistentVolumeReclaimPolicy"] for name in claimed} == {"Retain"}
+
+
+def test_metrics_do_not_come_with_the_password_of_replication(pods, cli):
+    assert "no permissions" in cli(pods[0], "ACL DRYRUN metrics CONFIG GET masterauth")
+    assert cli(pods[0], "ACL DRYRUN metrics INFO").strip() == "OK"
