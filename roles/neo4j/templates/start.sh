@@ -3,8 +3,13 @@
 set -eu
 cp -f "$(dirname "$0")"/* "$NEO4J_CONF"
 [ -z "${ADVERTISED_ADDRESS-}" ] || echo "server.default_advertised_address=$ADVERTISED_ADDRESS" >> "$NEO4J_CONF/neo4j.conf"
-# The administrator has this password from the very first start; from then on the role keeps it.
-[ -z "${ADMIN_PASSWORD-}" ] || [ -e /data/databases/system ] || neo4j-admin dbms set-initial-password "$ADMIN_PASSWORD"
+# The administrator has this password from the very first start; from then on the role keeps it. It is handed on in a file in memory, as
+# arguments are for all to see.
+if [ -n "${ADMIN_PASSWORD-}" ] && [ ! -e /data/databases/system ]; then
+  (umask 077 && printf '%s' "$ADMIN_PASSWORD" > "$NEO4J_CONF/password")
+  neo4j-admin dbms set-initial-password "@$NEO4J_CONF/password"
+  rm "$NEO4J_CONF/password"
+fi
 unset ADMIN_PASSWORD
 # A database that met an error which it cannot go on after, such as a full disk, stays away while its server seems well: that one is stopped,
 # and a new start reads the log of transactions.
