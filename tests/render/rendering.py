@@ -85,13 +85,13 @@ class Site:
     """
 
     def __init__(self, name, loader, state):
-        self.name, self._loader = name, loader
-        self._inventory = InventoryManager(self._loader, [str(PROJECT / "inventories" / name)])
-        self._manager = VariableManager(self._loader, self._inventory)
+        self.name, self.loader, self.state = name, loader, state
+        self._inventory = InventoryManager(self.loader, [str(PROJECT / "inventories" / name)])
+        self._manager = VariableManager(self.loader, self._inventory)
         # A lab's store may be empty here; images are named alike wherever they come from.
         mirror = {"artifacts_source": "mirror", "artifacts_lock_file": str(whole_mirror.lock_file(state / "lock.json"))}
         self._manager._extra_vars = {"platform_state_dir": str(state), **mirror}
-        HostVars(self._inventory, self._manager, self._loader)
+        HostVars(self._inventory, self._manager, self.loader)
         self._documents = {}
 
     def __str__(self):
@@ -99,28 +99,28 @@ class Site:
 
     def variables(self, role, host="localhost"):
         """What a task of `role` sees on the controller, or on another host."""
-        play = Play.load({"hosts": "controller", "roles": [role]}, variable_manager=self._manager, loader=self._loader)
+        play = Play.load({"hosts": "controller", "roles": [role]}, variable_manager=self._manager, loader=self.loader)
         task = next(task for block in play.roles[0].compile(play) for task in block.block if task._role)
         return self._manager.get_vars(play=play, host=self._inventory.get_host(host), task=task)
 
     def value(self, expression, role="bundle"):
         """The value of a template expression, such as `{{ sizing.postgresql }}`."""
-        return Templar(loader=self._loader, variables=self.variables(role)).template(trust_as_template(expression))
+        return Templar(loader=self.loader, variables=self.variables(role)).template(trust_as_template(expression))
 
     def text(self, role, template, host, **changes):
         """A file of a role as it would stand on a node, under variables that the site changed."""
         variables = {**self.variables(role, host), **changes}
         path = PROJECT / "roles" / role / "templates" / template
         source = trust_as_template(path.read_text())
-        templar = Templar(loader=self._loader, variables=variables).copy_with_new_env(searchpath=[str(path.parent)])
+        templar = Templar(loader=self.loader, variables=variables).copy_with_new_env(searchpath=[str(path.parent)])
         return templar.template(source, escape_backslashes=False, overrides={"trim_blocks": True})
 
     def documents(self, bundle):
         """The objects of a bundle, as they would be sent to the API server."""
         if bundle not in self._documents:
             variables = {**self.variables(bundle.role), **bundle.variables}
-            templar = Templar(loader=self._loader, variables=variables)
-            text = _k8s_bundle.rendered(self._loader, templar, bundle.template, variables)
+            templar = Templar(loader=self.loader, variables=variables)
+            text = _k8s_bundle.rendered(self.loader, templar, bundle.template, variables)
             objects = _k8s_bundle.parse(text, bundle.template)
             for item in objects:
                 _k8s_bundle.prepare(item, {})

@@ -7,8 +7,9 @@ from collections import Counter
 
 import pytest
 import yaml
+from rendering import BUNDLES, PROJECT
+from workloads import WORKLOADS, containers, label, namespace, of_kind, pod, references, template
 
-WORKLOADS = {"Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob"}
 CLUSTER_OBJECTS = {"kube-root-ca.crt"}  # in every namespace
 CLUSTER_NAMESPACES = {"kube-system", "default", "kube-public", "kube-node-lease"}
 # Pods of the machinery below the platform, with rights that Pod Security `restricted` has no room for.
@@ -25,32 +26,6 @@ def objects(site):
 def workloads(objects):
     """Every object that makes pods, by `kind/name`."""
     return {label(item): item for item in objects if item["kind"] in WORKLOADS}
-
-
-def label(item):
-    return f"{item['kind']}/{item['metadata']['name']}"
-
-
-def of_kind(objects, kind):
-    return [item for item in objects if item["kind"] == kind]
-
-
-def namespace(item):
-    return item["metadata"].get("namespace", "")
-
-
-def template(item):
-    spec = item["spec"]
-    return (spec["jobTemplate"]["spec"] if item["kind"] == "CronJob" else spec)["template"]
-
-
-def pod(item):
-    return template(item)["spec"]
-
-
-def containers(item):
-    """Containers that are wholly ours: one that says at most its image marks the place in an object that somebody else made."""
-    return [c for c in pod(item).get("initContainers", []) + pod(item)["containers"] if set(c) - {"name", "image"}]
 
 
 def quantity(text):
@@ -96,18 +71,23 @@ def test_what_pods_refer_to_exists(objects, workloads):
     for name, item in workloads.items():
         if namespace(item) == RESTORE:
             continue
-        wanted = {("ServiceAccount", pod(item).get("serviceAccountName", "default"))}
-        for volume in pod(item).get("volumes", []):
-            sources = [volume, *volume.get("projected", {}).get("sources", [])]
-            wanted |= {("ConfigMap", s["configMap"]["name"]) for s in sources if "configMap" in s and not s["configMap"].get("optional")}
-            wanted |= {("Secret", s["secret"].get("secretName") or s["secret"]["name"]) for s in sources if "secret" in s}
-        for entry in (entry for c in containers(item) for entry in c.get("env", []) + c.get("envFrom", [])):
-            source = entry.get("valueFrom", entry)
-            wanted |= {("Secret", source[key]["name"]) for key in ("secretKeyRef", "secretRef") if key in source}
-            wanted |= {("ConfigMap", source[key]["name"]) for key in ("configMapKeyRef", "configMapRef") if key in source}
+        wanted = references(item)
         wanted -= {("ServiceAccount", "default"), *(("ConfigMap", given) for given in CLUSTER_OBJECTS)}
         missing += [(name, kind, other) for kind, other in wanted if (kind, namespace(item), other) not in there]
     assert not missing
+
+
+def test_a_role_hands_its_pods_what_they_read_before_it_rolls_them_for_it(site):
+    """Otherwise its tag alone would start pods with the old Secret and mark them as having the new one."""
+    made, lacking = set(site.value("{{ platform_secrets_objects.keys() | list }}", "platform_secrets")), []
+    for bundle in BUNDLES:
+        tasks = yaml.safe_load((PROJECT / "roles" / bundle.role / "tasks/main.yml").read_text())
+        handed = {name for task in tasks for name in task.get("vars", {}).get("platform_secrets_names", [])}
+        for item in site.documents(bundle):
+            if item["kind"] in WORKLOADS and namespace(item) != RESTORE:
+                read = {name for kind, name in references(item) if kind == "Secret"}
+                lacking += [(bundle.role, label(item), name) for name in (read & made) - handed]
+    assert not lacking
 
 
 def test_no_secret_lies_outside_a_secret(site, objects):

@@ -1,0 +1,41 @@
+"""While an authority is rotated, every pod that reads it once and for all starts anew."""
+
+from __future__ import annotations
+
+from ansible.module_utils import secret_entries, secret_rotation
+from ansible.module_utils.secret_store import SecretStore
+from ansible.parsing.vault import VaultLib
+from rendering import BUNDLES, Site
+from workloads import label, references, template
+
+SERVING = {"Deployment", "StatefulSet", "DaemonSet"}
+KEPT = {
+    "Deployment/metrics-server",  # shows a certificate of the site, and trusts the cluster's authority alone
+    "Deployment/redis-keeper",  # reads the file for every connection
+    "Deployment/toolbox",  # its programs live for a moment
+    "StatefulSet/nats",  # reloads; the role asks the servers which certificates they have
+}
+
+
+def introduced(site, folder):
+    """The state directory of the same site in the first step of its authority's rotation."""
+    wanted, lives = site.value("{{ site_secrets }}"), site.value("{{ site_certificate_lives }}")
+    vault = VaultLib(site.loader._vault.secrets)
+    entries = SecretStore(site.state / "secrets.yml", vault).load()
+    secret_rotation.rotate("introduce", ["site_ca"], wanted, entries, lives)
+    secret_entries.reconcile(wanted, entries, lives)
+    SecretStore(folder / "secrets.yml", vault).save(entries)
+    return folder
+
+
+def trusts_the_authority(item):
+    return any(name == "voicehelper-ca" or name.endswith("-tls") for kind, name in references(item) if kind in ("ConfigMap", "Secret"))
+
+
+def test_what_keeps_the_authority_is_replaced_with_it(make_site, tmp_path):
+    before = make_site("lab")
+    after = Site("lab", before.loader, introduced(before, tmp_path))
+    pairs = [pair for bundle in BUNDLES for pair in zip(before.documents(bundle), after.documents(bundle), strict=True)]
+    trusting = [(old, new) for old, new in pairs if old["kind"] in SERVING and trusts_the_authority(old)]
+    assert len(trusting) > len(KEPT)
+    assert {label(old) for old, new in trusting if template(old) == template(new)} == KEPT
