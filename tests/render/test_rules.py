@@ -213,3 +213,12 @@ def test_a_restore_borrows_no_key_that_may_remove_a_backup(site, workloads):
     assert borrowed <= {"restore-s3"}
     (user,) = [user for user in site.value("{{ minio_users }}", role="minio") if user["name"] == "restore"]
     assert [place["folder"] for place in user["buckets"] if place.get("write")] == ["postgresql/moments"]
+
+
+def test_who_reaches_an_encrypted_repository_has_its_password(objects, workloads):
+    configured = [text for item in of_kind(objects, "ConfigMap") for text in item.get("data", {}).values() if "repo1-s3-bucket=" in text]
+    assert all("repo1-cipher-type=aes-256-cbc" in text for text in configured)
+    names = [{entry["name"] for entry in c.get("env", [])} for item in workloads.values() for c in containers(item)]
+    reaching = [found for found in names if "PGBACKREST_REPO1_S3_KEY" in found]
+    assert all("PGBACKREST_REPO1_CIPHER_PASS" in found for found in reaching)
+    assert bool(configured) == bool(reaching)
