@@ -150,3 +150,9 @@ def test_a_cluster_that_is_not_there_is_nothing_to_change_in_check_mode(program,
     assert not program.serves(Mc({"ls site": program.McError("connection refused")}), 0)
     with pytest.raises(program.McError, match="connection refused"):
         program.serves(Mc({"ls site": program.McError("connection refused")}), 3)
+
+
+def test_a_policy_says_nothing_twice(program):
+    """MinIO keeps one of equal statements, and the difference would be set anew by every run."""
+    statements = program.policy([{"name": "backup"}, {"name": "backup", "folder": "moments", "write": True}])["Statement"]
+    assert all(each not in statements[:number] for number, each in enumerate(statements))

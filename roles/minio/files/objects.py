@@ -82,6 +82,7 @@ def policy(buckets):
         statements.append(listing)
         actions = READ + (WRITE if bucket.get("write") else [])
         statements.append({"Effect": "Allow", "Action": actions, "Resource": [f"{where}/{folder}*"]})
+    statements = [each for number, each in enumerate(statements) if each not in statements[:number]]  # MinIO keeps one of each
     # Whoever may remove an object may also remove its versions, unless it is denied.
     statements.append({"Effect": "Deny", "Action": ["s3:DeleteObjectVersion"], "Resource": ["arn:aws:s3:::*"]})
     return {"Version": "2012-10-17", "Statement": statements}
