@@ -42,6 +42,8 @@ def check(specifications: dict[str, Specification], lives: Lives) -> None:
                     f"site_secrets.{name}.sans: found none; wanted the names that clients use (a mere client's "
                     "certificate has an organization instead)."
                 )
+            if specification.get("use", "member") not in site_pki.USES:
+                raise SecretStoreError(f"site_secrets.{name}.use: found {specification['use']!r}; wanted {', '.join(site_pki.USES)}.")
         if kind in ("ca", "certificate"):
             days, least = _days(specification, lives), round(lives["fail_days"] / lives["renew_share"])
             if days <= least:
@@ -104,20 +106,21 @@ def _signer(authority: Entry) -> dict[str, str]:
 
 
 def _certificate(specification: Specification, authority: Entry, lives: Lives) -> dict[str, str]:
-    made = site_pki.make_certificate(_signer(authority), *_names(specification), _days(specification, lives))
+    made = site_pki.make_certificate(_signer(authority), *_wanted(specification), _days(specification, lives))
     return made | {"ca": bundle(authority)}
 
 
 def _renewed(specification: Specification, value: dict[str, str], entries: dict[str, Entry], lives: Lives) -> dict[str, str]:
     authority = entries[specification["ca"]]
-    if site_pki.why_renew(value["cert"], _signer(authority), *_names(specification), lives["renew_share"]):
+    if site_pki.why_renew(value["cert"], _signer(authority), *_wanted(specification), lives["renew_share"]):
         return _certificate(specification, authority, lives)
     return value | {"ca": bundle(authority)}
 
 
-def _names(specification: Specification) -> tuple:
+def _wanted(specification: Specification) -> tuple:
     subject = site_pki.name_of(specification["common_name"], specification.get("organization", ""))
-    return subject, specification.get("sans", [])
+    sans = specification.get("sans", [])
+    return subject, sans, specification.get("use", "member" if sans else "client")
 
 
 def _days(specification: Specification, lives: Lives) -> int:

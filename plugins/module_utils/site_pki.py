@@ -12,6 +12,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+USES = {  # what a certificate is good for; members of a system are clients of each other
+    "server": [ExtendedKeyUsageOID.SERVER_AUTH],
+    "client": [ExtendedKeyUsageOID.CLIENT_AUTH],
+    "member": [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH],
+}
+
 
 def new_key() -> str:
     """A new private key (PKCS#8, not encrypted: the vault around it is)."""
@@ -41,8 +47,8 @@ def make_ca(common_name: str, days: int) -> dict[str, str]:
     return {"key": key, "cert": _sign(builder, private)}
 
 
-def make_certificate(ca: dict[str, str], subject: x509.Name, sans: list[str], days: int) -> dict[str, str]:
-    """A certificate for servers and clients with a key of its own, signed by `ca`: `{key, cert}`.
+def make_certificate(ca: dict[str, str], subject: x509.Name, sans: list[str], use: str, days: int) -> dict[str, str]:
+    """A certificate for one of USES with a key of its own, signed by `ca`: `{key, cert}`.
 
     It never outlives its authority.
     """
@@ -53,7 +59,7 @@ def make_certificate(ca: dict[str, str], subject: x509.Name, sans: list[str], da
         _builder(subject, issuer.subject, _load_key(key).public_key(), min(days, left))
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_key_usage(digital_signature=True), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
+        .add_extension(x509.ExtendedKeyUsage(USES[use]), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.public_key()), critical=False)
     )
     if sans:  # the certificate of a mere client has none
@@ -61,10 +67,10 @@ def make_certificate(ca: dict[str, str], subject: x509.Name, sans: list[str], da
     return {"key": key, "cert": _sign(builder, _load_key(ca["key"]))}
 
 
-def why_renew(cert: str, ca: dict[str, str], subject: x509.Name, sans: list[str], share: float) -> str | None:
+def why_renew(cert: str, ca: dict[str, str], subject: x509.Name, sans: list[str], use: str, share: float) -> str | None:
     """The reason to make a new certificate, or None when this one is still good.
 
-    It is due when its names differ from the wanted ones, when `ca` did not sign it, and with little of its life left:
+    It is due when its names or its use differ from the wanted ones, when `ca` did not sign it, and with little of its life left:
     between `share` and half as much again, each name at another time, so that not all of a site are due in one run.
     """
     found = x509.load_pem_x509_certificate(cert.encode())
@@ -74,6 +80,8 @@ def why_renew(cert: str, ca: dict[str, str], subject: x509.Name, sans: list[str]
         return f"{days_left(cert)} days left"
     if found.subject != subject or _sans(found) != {_san(name) for name in sans}:
         return "its names changed"
+    if list(found.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value) != USES[use]:
+        return "its use changed"
     try:
         found.verify_directly_issued_by(x509.load_pem_x509_certificate(ca["cert"].encode()))
     except (InvalidSignature, ValueError):

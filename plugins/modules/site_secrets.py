@@ -5,7 +5,7 @@ module: site_secrets
 short_description: Make, renew and rotate the secrets of a site
 description:
   - Makes the secrets that are missing from an encrypted file, and makes certificates anew, with new keys, when little of
-    their life is left, their names changed, or their authority changed. A value that exists is never replaced unless it
+    their life is left, their names or use changed, or their authority changed. A value that exists is never replaced unless it
     is rotated.
   - The file is encrypted with the vault password of the play, replaced as a whole, mode 0600. Runs at the same time
     wait for each other.
@@ -20,7 +20,8 @@ options:
       - The secrets that the site wants, by name. C(kind) is one of C(password) (C(length) letters and digits),
         C(hex) (C(length) digits), C(secretbox) (32 random bytes in base64), C(keypair) (private and public key),
         C(ca) (self-signed, C(common_name), C(days)) and C(certificate) (signed by the entry C(ca), with C(common_name),
-        C(organization), C(sans), C(days)).
+        C(organization), C(sans), C(use), C(days)). C(use) is C(server), C(client) or C(member), which is both; unless it is
+        stated, a certificate with C(sans) is a member's and one without a client's.
       - C(consumers) are the roles that bring a new value to where it is used, from the controller; C(node_consumers) run
         on all nodes and C(control_plane_consumers) on one control plane after the other, both before the others. An
         entry without any of the three is not rotated. C(cuts_off) says who is refused until they have the new value.

@@ -12,7 +12,7 @@ CA = site_pki.make_ca("authority", 4000)
 
 
 def leaf(days):
-    return site_pki.make_certificate(CA, site_pki.name_of("leaf"), ["leaf.example"], days)["cert"]
+    return site_pki.make_certificate(CA, site_pki.name_of("leaf"), ["leaf.example"], "member", days)["cert"]
 
 
 class Site:

@@ -101,6 +101,26 @@ class TestReconcile:
         assert made["web"]["value"]["key"] != before["key"]
         assert made["web"]["value"]["cert"] != before["cert"]
 
+    @pytest.mark.parametrize(
+        ("change", "uses"),
+        [
+            ({}, {"serverAuth", "clientAuth"}),
+            ({"use": "server"}, {"serverAuth"}),
+            ({"sans": [], "organization": "group"}, {"clientAuth"}),
+        ],
+    )
+    def test_a_certificate_is_good_for_its_use_alone(self, made, change, uses):
+        wanted = WANTED | {"web": WANTED["web"] | change}
+        assert reconcile(wanted, made) == (["web"] if change else [])
+        certificate = x509.load_pem_x509_certificate(made["web"]["value"]["cert"].encode())
+        found = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+        assert {use._name for use in found} == uses
+        assert reconcile(wanted, made) == []
+
+    def test_a_use_that_nobody_knows_is_refused_by_name(self):
+        with pytest.raises(SecretStoreError, match=r"site_secrets.web.use: found 'both'; wanted server, client, member"):
+            secret_entries.check(WANTED | {"web": WANTED["web"] | {"use": "both"}}, LIVES)
+
     def test_order_of_names_does_not_matter(self, made):
         turned = WANTED["web"] | {"sans": WANTED["web"]["sans"][::-1]}
         assert reconcile(WANTED | {"web": turned}, made) == []
