@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 
+from ansible.module_utils.validators.declared import known
 from ansible.module_utils.validators.inventory import Site
 
+KNOWN = known()
 KUBERNETES = {"component": "kubernetes", "path": "dl.k8s.io/{version}", "sha256": {"1.36.4": {"amd64": "0" * 64, "arm64": "1" * 64}}}
 API_SERVER = {"component": "kubernetes", "repository": "registry.k8s.io/x", "tag": "v{version}", "digest": {"v1.36.4": "sha256:2"}}
 VARIABLES = {
@@ -35,7 +37,7 @@ def site(hosts=("cp-1", "cp-2", "cp-3", "worker-1"), removed=None, secrets_error
         "control_plane": [host for host in nodes if host.startswith("cp")],
         "workers": [host for host in nodes if not host.startswith("cp")],
     }
-    return Site(variables, nodes, groups, removed or {}, secrets_error)
+    return Site(variables, nodes, groups, removed or {}, secrets_error, {"site": variables, **nodes}, (), *KNOWN)
 
 
 def with_host(host, **variables):

@@ -9,13 +9,20 @@ from typing import Any
 
 from ansible import constants as C
 from ansible.errors import AnsibleError
+from ansible.inventory.group import Group
+from ansible.inventory.host import Host
+from ansible.inventory.manager import InventoryManager
 from ansible.plugins.action import ActionBase
+from ansible.utils.vars import load_extra_vars
+from ansible.vars.plugins import get_vars_from_inventory_sources
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
 
+from validators.declared import SHARED, known
 from validators.findings import Finding, headline, report
 from validators.inventory import Site, validate
 
+PRESENT = {"inventory_file", "inventory_dir", "inventory_hostname", "inventory_hostname_short", "group_names"}  # Ansible gives them to each
 ADVICE = "No machine was contacted: correct the inventory and run again."
 
 
@@ -66,6 +73,7 @@ class ActionModule(ActionBase):
             groups=groups,
             removed=self._task.args.get("removed") or {},
             secrets_error=self._secrets_error(self._task.args.get("secrets_file")),
+            **self._sources(task_vars),
         )
         findings = validate(site)
         for variables in (site.variables, *site.hosts.values()):
@@ -76,6 +84,26 @@ class ActionModule(ActionBase):
             self._display.display(f"\n{report(findings)}\n", color=C.COLOR_ERROR if fatal else C.COLOR_WARN)
         summary = headline(findings, f"inventory of {nodes}")
         return {"failed": fatal, "changed": False, "msg": f"{summary}. {ADVICE}" if fatal else summary}
+
+    def _sources(self, task_vars: Mapping[str, Any]) -> dict[str, Any]:
+        """What the inventory and the command line give, and what roles and group_vars/all know, by the names in Site."""
+        sources = task_vars["ansible_inventory_sources"]
+        inventory = InventoryManager(self._loader, sources)
+
+        def named(entity: Host | Group) -> set[str]:
+            return {*entity.get_vars(), *get_vars_from_inventory_sources(self._loader, sources, [entity], "task")} - PRESENT
+
+        groups = {name: named(group) for name, group in inventory.groups.items() if name != "all"}
+        hosts = {host.name: named(host).union(*(groups.get(group.name, ()) for group in host.groups)) for host in inventory.hosts.values()}
+        controller = hosts.pop(task_vars["inventory_hostname"], set()) | set(load_extra_vars(self._loader))
+        options, shared = known()
+        own = any((Path(source) / "group_vars/all").resolve() == SHARED for source in sources)  # a test's site links to what is shared
+        return {
+            "given": {"site": controller} | {host: names for host, names in hosts.items() if host in task_vars["groups"].get("nodes", [])},
+            "lost": () if own else named(inventory.groups["all"]),
+            "options": options,
+            "shared": shared,
+        }
 
     def _secrets_error(self, path: str | None) -> str:
         """Why the secrets file cannot be opened; "" when it can be, or does not exist yet."""

@@ -5,7 +5,8 @@ DOCUMENTATION = r"""
 module: inventory_check
 short_description: Judge the inventory before any machine is contacted
 description:
-  - Checks topology, names, addresses, networks, required and removed variables, versions, disks and the vault password.
+  - Checks topology, names, addresses, networks, versions, disks and the vault password.
+  - Every variable is one that this project reads, and its value has the type and the form that the variable wants.
   - All findings are shown at once, as a table of host, variable, found and wanted. Nothing is contacted or changed.
 options:
   removed:

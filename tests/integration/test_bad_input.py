@@ -80,6 +80,19 @@ def says(result, *parts):
             *("site", "artifacts_files.", "nothing that pins it", "has no version in artifacts_versions"),
             id="version without checksum",
         ),
+        pytest.param({"10023": HOST}, {}, "10023", "inventory_hostname", "10023", "letters", id="host name of digits"),
+        pytest.param(
+            {"a": HOST},
+            {"platform_pod_cdir": "10.50.0.0/16"},
+            "site",
+            "platform_pod_cdir",
+            "nothing reads",
+            "Did you mean",
+            id="typing error",
+        ),
+        pytest.param(
+            {"a": {**HOST, "kubelet_max_pods": "many"}}, {}, "a", "kubelet_max_pods", "many", "a whole number", id="value of one host"
+        ),
         pytest.param(
             {"a": HOST}, {"kube_version": "1.36.4"}, "site", "kube_version", "1.36.4", "artifacts_versions", id="removed variable"
         ),
@@ -109,6 +122,13 @@ def test_a_site_without_its_mirror_is_told_what_is_missing(project, play, name):
     """The sites of this repository, as they come."""
     text = " ".join(says(play(project / "inventories" / name, CHECK), "site", "artifacts_lock_file", "lock.json").split())
     assert all(image in text for image in ("postgres", "toolbox", "kafka", "minio")) and "kube_apiserver" not in text
+
+
+def test_the_inventorys_group_all_is_refused(site, play):
+    inventory = site({"a": HOST}, **GOOD)
+    (inventory / "group_vars/all").unlink()  # stands for a test's link to the shared values
+    (inventory / "group_vars/all.yml").write_text("platform_domain: example.com\n")
+    says(play(inventory, CHECK), "site", "platform_domain", "the inventory's group all", "group_vars/site/")
 
 
 def test_a_good_inventory_passes(site, play):

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import addresses, delivery
+from . import addresses, delivery, kinds, names, values
 from .findings import Finding
 
-HOSTNAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 REQUIRED = {
     "platform_size": "the size class of the site",
     "platform_node_cidr": "the network of the nodes, such as 192.168.10.0/24",
@@ -26,6 +24,8 @@ class Site:
 
     `variables` are those of the controller; `hosts` maps each node to its own; `groups` maps a group to its members;
     `secrets_error` says why the site's secrets file cannot be read ("" when it can, or is not there yet).
+    `given` maps "site" and each node to the variables that the inventory or the command line gives it, `lost` are those of the inventory's
+    group all; `options` are all options of all roles by name, `shared` what group_vars/all says.
     """
 
     variables: Mapping[str, Any]
@@ -33,6 +33,10 @@ class Site:
     groups: Mapping[str, list[str]]
     removed: Mapping[str, str] = field(default_factory=dict)
     secrets_error: str = ""
+    given: Mapping[str, Collection[str]] = field(default_factory=dict)
+    lost: Collection[str] = ()
+    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    shared: Mapping[str, Any] = field(default_factory=dict)
 
     def members(self, group: str) -> list[str]:
         """The hosts of a group; none when the inventory lacks it."""
@@ -98,8 +102,8 @@ def check_names(site: Site) -> Iterator[Finding]:
         if host.lower() in seen:
             found = f"differs from {seen[host.lower()]} in case only"
             yield Finding(host, "inventory_hostname", found, "host names that differ")
-        elif not HOSTNAME.fullmatch(host):
-            yield Finding(host, "inventory_hostname", host, "lower-case letters, digits and hyphens, at most 63")
+        elif not kinds.label.fits(host):
+            yield Finding(host, "inventory_hostname", host, kinds.label.wanted, "Rename it in hosts.yml")
         seen.setdefault(host.lower(), host)
 
 
@@ -158,9 +162,12 @@ CHECKS = (
     check_neo4j,
     check_disks,
     check_secrets,
+    *names.CHECKS,
 )
 
 
 def validate(site: Site) -> list[Finding]:
-    """All findings of all rules, in the order of the rules."""
-    return [finding for check in CHECKS for finding in check(site)]
+    """All findings of all rules, in the order of the rules; of a variable that a rule of its own refuses, nothing more is said."""
+    findings = [finding for check in CHECKS for finding in check(site)]
+    named = {(finding.host, finding.what) for finding in findings}
+    return findings + [value for value in values.check_values(site) if (value.host, value.what.partition(".")[0]) not in named]
