@@ -107,7 +107,7 @@ class Site:
         """The value of a template expression, such as `{{ sizing.postgresql }}`."""
         return Templar(loader=self.loader, variables=self.variables(role)).template(trust_as_template(expression))
 
-    def text(self, role, template, host, **changes):
+    def text(self, role, template, host="localhost", **changes):
         """A file of a role as it would stand on a node, under variables that the site changed."""
         variables = {**self.variables(role, host), **changes}
         path = PROJECT / "roles" / role / "templates" / template

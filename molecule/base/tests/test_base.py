@@ -18,7 +18,7 @@ def test_cloud_init_would_leave_name_and_hosts_alone(host):
 def test_nodes_and_api_are_known_by_name(host):
     address = host.check_output("ip -4 -oneline address show eth0").split()[3].partition("/")[0]
     assert f"{address} {INVENTORY_NAME}" in host.file("/etc/hosts").content_string
-    assert host.check_output("getent hosts api.cluster.local").split()[0] == f"{address.rpartition('.')[0]}.10"
+    assert host.check_output("getent hosts api.voicehelper.local").split()[0] == f"{address.rpartition('.')[0]}.10"
 
 
 @pytest.mark.parametrize("package", ["conntrack", "ethtool", "socat", "xfsprogs"])

@@ -77,6 +77,7 @@ FORMS: dict[str, Kind] = {
     "node_labels_extra.": kinds.labels,
     "node_labels_extra.*": kinds.labels,
     "platform_api_load_balancer": optional(kinds.host),
+    "platform_api_name": kinds.domain,
     "platform_authority_name": kinds.domain,
     "platform_bin_dir": kinds.path,
     "platform_cluster_domain": kinds.domain,
