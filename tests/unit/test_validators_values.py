@@ -11,6 +11,7 @@ from ansible.module_utils.validators.inventory import validate
 from tests.good_site import KNOWN, only, site, with_host
 
 OPTIONS, SHARED = KNOWN
+NAMESPACES = {key: name for key, name in SHARED["platform_namespaces"].items() if key != "storage"}
 # Texts that another rule judges, or that are a component's own words.
 JUDGED_ELSEWHERE = {
     *("artifacts_source", "deploy_mode", "deploy_components", "neo4j_accept_license_agreement", "neo4j_edition", "platform_api_vip"),
@@ -84,7 +85,8 @@ def test_a_value_of_another_form_is_refused(name, value, found):
             "user",
         ),
         ("artifacts_versions", {"kubernetes": "1.36.4", "rediss": "8"}, "artifacts_versions", "Did you mean redis?"),
-        ("platform_namespaces", {"storrage": "x"}, "platform_namespaces", "Did you mean storage?"),
+        ("platform_namespaces", {**SHARED["platform_namespaces"], "storrage": "x"}, "platform_namespaces", "Did you mean storage?"),
+        ("platform_namespaces", NAMESPACES, "platform_namespaces", "no key storage"),
         ("data_disks_devices", [{"device": "/dev/sdb", "wipe": "no"}], "data_disks_devices.wipe", "the text no"),
         ("node_labels_extra", {"zone": "a b"}, "node_labels_extra.zone", "a b"),
         ("kubeadm_api_extra_args", {"v": 'a"b'}, "kubeadm_api_extra_args.v", 'a"b'),

@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 
 # What a parser of YAML, in Ansible or in Go, may take for a number, a boolean or nothing: as a name it would lose its type on the way.
-NO_TEXT = re.compile(r"[0-9][0-9_]*|0[xob][0-9a-f]+|[0-9]+e[0-9]+|y|n|yes|no|on|off|true|false|null|nan|inf", re.IGNORECASE)
+NO_TEXT = re.compile(r"[+-]?[0-9][0-9_]*(\.[0-9_]*)?(e[0-9]+)?|0[xob][0-9a-f]+|y|n|yes|no|on|off|true|false|null|nan|inf", re.IGNORECASE)
+BREAKS = r"\x00-\x1f\x7f-\x9f\u2028\u2029"  # control characters, and whatever ends a line
 LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 OCTET = r"(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])"
 ADDRESS = rf"({OCTET}\.){{3}}{OCTET}"
@@ -24,17 +25,19 @@ QUANTITY = r"[0-9]+(\.[0-9]+)?([KMGTP]i|[kMGTP])"
 class Kind:
     """A kind of value.
 
-    `wanted` is what the table of findings says; `longest` counts characters; a `name` is nothing that YAML takes for another type.
+    `wanted` is what the table of findings says; `longest` counts characters; a `name` is nothing that YAML takes for another type,
+    and `numbers` says whether a number without quotes is as good as one with them.
     """
 
     wanted: str
     pattern: str
     longest: int = 255
     name: bool = False
+    numbers: bool = True
 
     def fits(self, value: object) -> bool:
         """Whether a value is of this kind. A number stands for its digits; a boolean is no text."""
-        if isinstance(value, bool) or not isinstance(value, str | int | float):
+        if isinstance(value, bool) or not isinstance(value, str | int | float if self.numbers else str):
             return False
         text = str(value)
         if len(text) > self.longest or (self.name and NO_TEXT.fullmatch(text)):
@@ -86,9 +89,13 @@ sysctl = Kind("a key such as vm.max_map_count, and a value of one line without q
 mount = Kind("an option of mount", "[a-z][A-Za-z0-9_.=/-]*", 63)
 flag = Kind("a name of letters, digits and ._:-", "[A-Za-z0-9._:-]+")
 user = Kind("a user of the nodes", r"[a-z_][a-z0-9_.@*?-]*", 64)
-group = Kind("a group of people: letters, digits and ._:@/-", "[A-Za-z0-9._:@/-]+", name=True)
-labels = Kind("a label of Kubernetes: prefix/name and a value of at most 63 characters", rf"({DOMAIN}/)?{KEY}|", 317)
+group = Kind("a group of people: letters, digits and ._:@/-", "[A-Za-z0-9][A-Za-z0-9._:@/-]*", name=True)
+labels = Kind(
+    "a label of Kubernetes: prefix/name and a value of at most 63 characters, a number in quotes",
+    rf"({DOMAIN}/)?{KEY}|",
+    317,
+    numbers=False,
+)
 encryption = Kind("wireguard or none", "wireguard|none")
 moment = Kind('a moment with its zone, such as "2026-01-31 18:00:00+00"', r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9:.]+(Z|[+-][0-9:]{2,5})?")
-line = Kind("one line, without control characters", r"[^\x00-\x1f\x7f]*", 4096)
-argument = Kind("one line without quotes and backslashes", r"[^\x00-\x1f\x7f\"'\\]*", 4096)
+argument = Kind("one line without quotes and backslashes", rf"[^{BREAKS}\"'\\]*", 4096)

@@ -84,7 +84,7 @@ def _described(option: Mapping[str, Any]) -> str:
 def _inexact(path: str, value: Any, option: Mapping[str, Any], inside: bool = False) -> Iterator[tuple[str, str, str, str]]:
     """Values that argument_specs would convert, and that templates read as they are: a text for a list is read letter by letter."""
     wanted, inner = option.get("type", "str"), option.get("options") or {}
-    if not isinstance(value, {"list": list, "dict": Mapping}.get(wanted, object)):
+    if not isinstance(value, {"list": list, "dict": Mapping, "raw": object}.get(wanted, str | int | float)):
         yield path, shown(value), _described(option), ""
     elif wanted == "bool" and inside and not isinstance(value, bool):  # elsewhere every use of it goes through `| bool`
         yield path, f"the text {shown(value)}", "true or false, without quotes", ""
@@ -110,6 +110,8 @@ def _keys(name: str, value: Any, shared: Any) -> Iterator[tuple[str, str, str, s
                 yield f"{name}.{key}", f"unknown key {unknown}", f"keys {', '.join(known)}", near(unknown, known)
     for unknown in (unknown for unknown in value if unknown not in shared) if name in FIXED and isinstance(value, Mapping) else ():
         yield name, f"unknown key {unknown}", "a key that the shared value has", near(str(unknown), shared)
+    for missing in (key for key in shared if key not in value) if name == "platform_namespaces" and isinstance(value, Mapping) else ():
+        yield name, f"no key {missing}", "all keys of the shared value, whose place it takes", ""
 
 
 def _forms(path: str, place: str, value: Any) -> Iterator[tuple[str, str, str, str]]:
