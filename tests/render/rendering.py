@@ -97,6 +97,12 @@ class Site:
     def __str__(self):
         return self.name
 
+    def changed(self, **variables):
+        """The same site with other variables."""
+        other = Site(self.name, self.loader, self.state)
+        other._manager._extra_vars |= variables
+        return other
+
     def variables(self, role, host="localhost"):
         """What a task of `role` sees on the controller, or on another host."""
         play = Play.load({"hosts": "controller", "roles": [role]}, variable_manager=self._manager, loader=self.loader)

@@ -16,6 +16,8 @@ from .findings import Finding
 if TYPE_CHECKING:
     from .inventory import Site
 
+MIRROR = {"artifacts_base_url": "the URL of the mirror's files", "artifacts_registry": "host:port of the registry that has its images"}
+
 
 def check_delivery(site: Site) -> Iterator[Finding]:
     """Each file has its checksum for every processor, and each image its digest, wherever the site takes them from."""
@@ -26,8 +28,9 @@ def check_delivery(site: Site) -> Iterator[Finding]:
     except ArtifactError as error:
         yield Finding("site", "artifacts_source", str(site.variables.get("artifacts_source")), str(error))
         return
-    if source.kind != "upstream" and not site.variables.get("artifacts_registry"):
-        yield Finding("site", "artifacts_registry", "nothing", "host:port of the registry that has the images")
+    for name, wanted in MIRROR.items() if source.kind == "mirror" else ():
+        if not site.variables.get(name):
+            yield Finding("site", name, "nothing", wanted, "See docs/how-to/offline-mirror.md")
     catalogue = source.catalogue
     if source.lock_file and not Path(source.lock_file).exists():
         lacking = ", ".join(image.name for image in catalogue.images() if not image.digest)
