@@ -74,7 +74,7 @@ def test_an_api_that_does_not_answer_is_an_error_even_in_check_mode(kubeconfig):
 def control_plane(tmp_path):
     """Port of an API server that answers by its own address alone, and what a kubeconfig trusts."""
     authority = site_pki.make_ca("kubernetes", 100)
-    pair = site_pki.make_certificate(authority, site_pki.name_of("kube-apiserver"), ["127.0.0.1"], 100)
+    pair = site_pki.make_certificate(authority, site_pki.name_of("kube-apiserver"), ["127.0.0.1"], "member", 100)
     file = tmp_path / "pair.pem"
     file.write_text(pair["cert"] + pair["key"])
 

@@ -144,9 +144,3 @@ def test_a_value_of_a_node_is_judged_unless_it_is_the_sites():
     same = site(kubelet_max_pods="many")
     same.hosts["worker-1"]["kubelet_max_pods"] = "many"
     assert only(validate(same)).host == "site"
-
-
-@pytest.mark.parametrize("name", ["artifacts_base_url", "artifacts_registry"])
-def test_a_mirror_says_where_it_is(name):
-    where = {"artifacts_base_url": "http://mirror.example:8080", "artifacts_registry": "mirror.example:5000", name: ""}
-    assert only(validate(site(artifacts_source="mirror", **where))).what == name

@@ -8,6 +8,7 @@ from .kinds import Kind, optional
 # variable → kind of each text in it. `x.y` is key y of the dict x or of the dicts in the list x; `x.*` any value of x, `x.` its keys.
 FORMS: dict[str, Kind] = {
     "artifacts_base_url": optional(kinds.base_url),
+    "artifacts_lock_file": optional(kinds.path),
     "artifacts_registry": optional(kinds.registry),
     "artifacts_versions.*": kinds.version,
     "auto_updates_keep": kinds.package,
