@@ -25,6 +25,7 @@ HERE_GOOD = {
     "platform_node_cidr": "127.0.0.0/8",
     "platform_api_vip": "127.0.0.10",
     "platform_load_balancer_pool": {"start": "127.0.1.1", "stop": "127.0.1.9"},
+    "platform_pod_encryption": "none",
     "preflight_tolerate": ["cgroup", "distribution", "ports", "fsync", "cpu", "disk_size", "disk_type", "memory"],
 }
 PREFLIGHT = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 
 import pytest
@@ -76,9 +77,9 @@ def vault(inventory, tmp_path, project):
         path.write_text(yaml.safe_dump({name: entry for name, entry in entries.items() if name not in leave_out}))
         password.write_text("for the test\n")
         password.chmod(0o600)
-        subprocess.run(
-            ["ansible-vault", "encrypt", f"--vault-password-file={password}", path], check=True, cwd=tmp_path, capture_output=True
-        )
+        elsewhere = {name: value for name, value in os.environ.items() if name != "ANSIBLE_CONFIG"}  # which names a password of its own
+        command = ["ansible-vault", "encrypt", f"--vault-password-file={password}", path]
+        subprocess.run(command, check=True, cwd=tmp_path, env=elsewhere, capture_output=True)
         return path
 
     return write

@@ -103,6 +103,16 @@ class Site:
         other._manager._extra_vars |= variables
         return other
 
+    def add_node(self, name):
+        """One more worker, before anything is rendered."""
+        self._inventory.add_host(name, group="workers")
+        self._inventory.reconcile_inventory()
+
+    def remove_node(self, name):
+        """One worker less, before anything is rendered."""
+        self._inventory._inventory.remove_host(self._inventory.get_host(name))
+        self._inventory.clear_caches()
+
     def variables(self, role, host="localhost"):
         """What a task of `role` sees on the controller, or on another host."""
         play = Play.load({"hosts": "controller", "roles": [role]}, variable_manager=self._manager, loader=self.loader)
