@@ -106,6 +106,7 @@ class Site:
     def add_node(self, name):
         """One more worker, before anything is rendered."""
         self._inventory.add_host(name, group="workers")
+        self._inventory.get_host(name).set_variable("ansible_host", "192.0.2.88")
         self._inventory.reconcile_inventory()
 
     def remove_node(self, name):
