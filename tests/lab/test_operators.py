@@ -18,14 +18,15 @@ from tests import nodes, stages
 from tests.chaos.cluster import kubectl
 
 KINDS = "secrets,configmaps,deployments,daemonsets,statefulsets,services,networkpolicies,cronjobs,clusterroles,persistentvolumes"
+STORE = "voicehelper.local/patroni"  # label of what the members keep in the cluster
 PASSING = ("resourceVersion", "managedFields", "generation")
 QUICK = "playbooks/tiers/00-prerequisites.yml"  # changes nothing where the cluster is as it should be
 
 
 def objects() -> dict[str, Any]:
-    """What the cluster's objects say, without what its own controllers write all the time."""
+    """What the cluster's objects say, without what its own controllers and PostgreSQL's members write all the time."""
     found = {}
-    for item in json.loads(kubectl("get", KINDS, "--all-namespaces", "--output=json"))["items"]:
+    for item in json.loads(kubectl("get", KINDS, "--all-namespaces", f"--selector=!{STORE}", "--output=json"))["items"]:
         meta = {key: value for key, value in item["metadata"].items() if key not in PASSING}
         name = f"{item['kind']} {meta.get('namespace', '')}/{meta['name']}"
         found[name] = {**{key: value for key, value in item.items() if key != "status"}, "metadata": meta}

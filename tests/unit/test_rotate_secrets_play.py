@@ -67,7 +67,7 @@ def play(tmp_path):
         return subprocess.run([*command, *extra, *arguments], env=environment, capture_output=True, text=True)
 
     def step(name, *names, **more):
-        return run("tasks/rotate_step.yml", rotate_step=name, rotate_plan={"rotate": names}, **more)
+        return run("rotate-step.yml", rotate_step=name, rotate_plan={"rotate": names}, **more)
 
     def seen(role):
         path = tmp_path / role
