@@ -18,9 +18,10 @@ import pytest
 
 from tests import nodes, stages
 
+pytestmark = pytest.mark.long
+
 SEEDS = [int(seed) for seed in os.environ.get("KILL_SEEDS", ",".join(map(str, range(20)))).split(",")]
 FIRST_RUNS = 16  # seeds from here on begin with blank machines
-GATE = 2  # seeds that `make test` has time for
 SECONDS = 900
 PART = ["--tags=provision,storage,kubernetes"]
 TASK = re.compile(r"^\d+:\d\d  (?!play )")
@@ -124,7 +125,7 @@ def lab() -> Iterator[Lab]:
     run({})
 
 
-@pytest.mark.parametrize("seed", [pytest.param(seed, marks=[pytest.mark.long] * (seed >= GATE)) for seed in SEEDS])
+@pytest.mark.parametrize("seed", SEEDS)
 def test_a_run_that_was_killed_is_taken_over(lab, seed):
     chance, settings, options = random.Random(seed), lab.other(), []
     if seed >= FIRST_RUNS:

@@ -15,6 +15,8 @@ import pytest
 from tests import stages
 from tests.chaos.cluster import kubectl
 
+pytestmark = pytest.mark.long
+
 PART = re.search(r"^## Part 1.*?(?=^## Part 2)", (stages.PROJECT / "docs/tutorial.md").read_text(), re.MULTILINE | re.DOTALL).group()
 SECTIONS = dict(re.findall(r"^### (.*?)\n(.*?)(?=^### |\Z)", PART, re.MULTILINE | re.DOTALL))
 SECONDS, WATCH_SECONDS = 1200, 20
@@ -75,18 +77,15 @@ def test_change_something():
     assert audit_days() == {"30"}
 
 
-@pytest.mark.long
 def test_look_around():
     said = type_in("Look around")
     assert "PostgreSQL 1" in said and "PostgreSQL database dump complete" in said
 
 
-@pytest.mark.long
 def test_run_it_again():
     said = changes(type_in("Run it again"))
     assert said and not any(said.values()), said
 
 
-@pytest.mark.long
 def test_break_something():
     assert "findings are well" in type_in("Break something")
