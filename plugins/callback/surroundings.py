@@ -12,7 +12,7 @@ description:
 """
 
 import os
-from collections.abc import Mapping, MutableMapping
+from collections.abc import MutableMapping
 
 from ansible.plugins.callback import CallbackBase
 from ansible.template import Templar
@@ -36,12 +36,12 @@ def bypass_proxies(environment: MutableMapping[str, str], direct: list[str]) -> 
 
 def direct_of(play) -> list[str]:
     """``platform_direct`` of the site that a play runs on; nothing where the inventory is of none."""
-    variables: Mapping = play.get_variable_manager().get_vars(play=play)
-    hosts = variables.get("groups", {}).get("controller")
+    manager = play.get_variable_manager()
+    hosts = manager._inventory.get_hosts("controller")
     if not hosts:
         return []
-    seen = variables["hostvars"][hosts[0]]
-    return Templar(loader=play.get_loader(), variables=seen).template(seen.get("platform_direct", []))
+    variables = manager.get_vars(play=play, host=hosts[0])
+    return Templar(loader=play.get_loader(), variables=variables).template(variables.get("platform_direct", []))
 
 
 class CallbackModule(CallbackBase):
