@@ -7,9 +7,9 @@ import pytest
 from reach import CREDENTIALS
 
 CHECKS = {
-    *("api", "nodes", "pods", "dns", "pod_to_pod", "service", "network_policy", "kubelet_certificate"),
-    *("load_balancer", "storage", "volumes", "encryption", "metrics", "postgresql"),
-    *("certificates", "rotation"),
+    *("api", "nodes", "pods", "images", "dns", "pod_to_pod", "service", "network_policy", "default_deny", "pod_encryption"),
+    *("packet_filter", "kubelet_certificate", "load_balancer", "storage", "volumes", "encryption", "metrics", "cron_jobs"),
+    *("certificates", "rotation", "postgresql"),
 }
 
 
