@@ -62,7 +62,8 @@ def converge():
 
     def run(**variables):
         playbook = PROJECT / "molecule" / scenario / "converge.yml"
-        command = ["ansible-playbook", f"--inventory={ephemeral / 'inventory'}", f"--extra-vars={json.dumps(variables)}", playbook]
+        extra = {"molecule_ephemeral_directory": str(ephemeral), **variables}  # as Molecule tells it: the machine's key lies there
+        command = ["ansible-playbook", f"--inventory={ephemeral / 'inventory'}", f"--extra-vars={json.dumps(extra)}", playbook]
         environment = os.environ | {"ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg")}
         done = subprocess.run(command, cwd=PROJECT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         changed = sum(int(number) for number in re.findall(r"changed=(\d+)", done.stdout))
