@@ -14,6 +14,7 @@ from ansible.inventory.host import Host
 from ansible.inventory.manager import InventoryManager
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
+from ansible.vars.hostvars import HostVars, HostVarsVars
 from ansible.vars.plugins import get_vars_from_inventory_sources
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
@@ -66,10 +67,9 @@ class ActionModule(ActionBase):
     def run(self, tmp=None, task_vars=None):
         super().run(tmp, task_vars)
         groups = {group: list(hosts) for group, hosts in task_vars["groups"].items()}
-        hostvars = task_vars["hostvars"]
         site = Site(
-            variables=Resolved("site", hostvars[task_vars["inventory_hostname"]]),
-            hosts={host: Resolved(host, hostvars[host]) for host in groups.get("nodes", [])},
+            variables=Resolved("site", self._variables(task_vars["inventory_hostname"], task_vars["hostvars"])),
+            hosts={host: Resolved(host, self._variables(host, task_vars["hostvars"])) for host in groups.get("nodes", [])},
             groups=groups,
             removed=self._task.args.get("removed") or {},
             secrets_error=self._secrets_error(self._task.args.get("secrets_file")),
@@ -84,6 +84,10 @@ class ActionModule(ActionBase):
             self._display.display(f"\n{report(findings)}\n", color=C.COLOR_ERROR if fatal else C.COLOR_WARN)
         summary = headline(findings, f"inventory of {nodes}")
         return {"failed": fatal, "changed": False, "msg": f"{summary}. {ADVICE}" if fatal else summary}
+
+    def _variables(self, host: str, hostvars: HostVars) -> HostVarsVars:
+        """A host's variables as its own tasks see them: those of a mere look into `hostvars` cannot look at another host in turn."""
+        return HostVarsVars({**hostvars.raw_get(host), "hostvars": hostvars}, loader=self._loader, host=host)
 
     def _sources(self, task_vars: Mapping[str, Any]) -> dict[str, Any]:
         """What the inventory and the command line give, and what roles and group_vars/all know, by the names in Site."""

@@ -132,8 +132,10 @@ def test_the_inventorys_group_all_is_refused(site, play):
     says(play(inventory, CHECK), "site", "platform_domain", "the inventory's group all", "group_vars/site/")
 
 
-def test_a_good_inventory_passes(site, play):
-    assert play(site({"a": HOST}, **GOOD), CHECK).returncode == 0
+@pytest.mark.parametrize("vip", ["10.0.0.10", "{{ hostvars[groups['control_plane'][0]].ansible_host[:-1] }}0"])
+def test_a_good_inventory_passes(site, play, vip):
+    result = play(site({"a": HOST}, **GOOD | {"platform_api_vip": vip}), CHECK)
+    assert result.returncode == 0, result.stdout
 
 
 def test_a_wrong_vault_password_is_refused(site, play, tmp_path):
