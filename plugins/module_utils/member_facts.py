@@ -16,6 +16,12 @@ ETCD_DATA = Path("/var/lib/etcd/member")
 CREDENTIAL = Path("/var/lib/kubelet/pki/kubelet-client-current.pem")
 TRACES = ("kubelet.conf", "bootstrap-kubelet.conf", "admin.conf", "manifests/kube-apiserver.yaml", "manifests/etcd.yaml")
 SECONDS = 5  # for one answer
+FOUNDED = {  # what a cluster keeps for life: by the variable of the inventory, the file of a control plane that says it, and where
+    "platform_api_vip": (KUBERNETES / "admin.conf", re.compile(r"server: https://(\S+)")),
+    "platform_pod_cidr": (KUBERNETES / "manifests/kube-controller-manager.yaml", re.compile(r"--cluster-cidr=(\S+)")),
+    "platform_service_cidr": (KUBERNETES / "manifests/kube-apiserver.yaml", re.compile(r"--service-cluster-ip-range=(\S+)")),
+    "platform_cluster_domain": (Path("/var/lib/kubelet/config.yaml"), re.compile(r"^clusterDomain: (\S+)", re.MULTILINE)),
+}
 _ENCRYPTION_KEY = re.compile(r'secret: "([^"]+)"')
 _SERVER = re.compile(r"server: (https://\S+)")
 
@@ -30,6 +36,12 @@ def fingerprints(paths: dict[str, str], stage: str) -> dict[str, str]:
     """Fingerprints of the secrets that lie in these files, by their name; what a reset left of a cluster that is gone does not count."""
     there = {name: Path(path) for name, path in paths.items() if Path(path).is_file()}
     return {name: fingerprint(path.read_text()) for name, path in there.items() if stage != "absent" or KUBERNETES not in path.parents}
+
+
+def founded_otherwise(wanted: dict[str, str]) -> dict[str, str]:
+    """By variable, what a member's files say where it is not what is wanted; a file that is missing says nothing."""
+    there = {name: FOUNDED[name][1].search(FOUNDED[name][0].read_text()) for name in wanted if FOUNDED[name][0].is_file()}
+    return {name: match.group(1) for name, match in there.items() if match and match.group(1) != wanted[name]}
 
 
 def stamp() -> dict:

@@ -38,6 +38,10 @@ options:
     elements: str
     default: []
   secrets: {description: Files of secrets whose fingerprints are told, by the secret's name., type: dict, default: {}}
+  founded:
+    description: By the variable of the inventory, what a cluster keeps for life, as wanted.
+    type: dict
+    default: {}
   name: {description: Node name., type: str, required: true}
   address: {description: Address of the node in the cluster., type: str, required: true}
   port: {description: Port of the API., type: int, default: 6443}
@@ -50,6 +54,7 @@ RETURN = r"""
 stage: {description: "absent, partial or member", type: str, returned: always}
 drifted: {description: Whether the settings wanted are not those in force., type: bool, returned: always}
 fingerprints: {description: "SHA-256 of each secret that lies on the node, by name.", type: dict, returned: always}
+founded_otherwise: {description: "What of C(founded) is not as wanted, by variable.", type: dict, returned: always}
 kubelet_version: {description: Version of the kubelet that is installed., type: str, returned: always}
 """
 
@@ -110,6 +115,7 @@ class Member:
             "stage": found,
             "drifted": found == "member" and bool(self.params["settings"]) and in_force != (wanted, wanted),
             "fingerprints": facts.fingerprints(self.params["secrets"], found),
+            "founded_otherwise": facts.founded_otherwise(self.params["founded"]) if found == "member" else {},
             "kubelet_version": self.run(KUBELET, "--version").rpartition("v")[2].strip() if Path(KUBELET).exists() else "",
         }
 
@@ -203,6 +209,7 @@ def main():
             },
             "etcd_members": {"type": "list", "elements": "str", "default": []},
             "secrets": {"type": "dict", "default": {}, "no_log": False},
+            "founded": {"type": "dict", "default": {}},
             "name": {"type": "str", "required": True},
             "address": {"type": "str", "required": True},
             "port": {"type": "int", "default": 6443},

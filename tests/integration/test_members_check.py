@@ -18,11 +18,12 @@ SITE = {
 }
 HOSTS = {"cp-1": {"ansible_host": "10.0.0.11"}}
 WORKERS = {"worker-1": {"ansible_host": "10.0.0.21"}, "worker-2": {"ansible_host": "10.0.0.22"}}
-NOTHING = {"stage": "absent", "fingerprints": {}, "kubelet_version": ""}
+NOTHING = {"stage": "absent", "fingerprints": {}, "founded_otherwise": {}, "kubelet_version": ""}
 AUTHORITY, PASSPHRASE = make_ca("kubernetes", 3650), "of this site's disks"
 RUNS = {
     "stage": "member",
     "fingerprints": {"kubernetes_ca": fingerprint(AUTHORITY["cert"]), "data_disks_key": fingerprint(PASSPHRASE)},
+    "founded_otherwise": {},
     "kubelet_version": "1.36.4",
 }
 COPY = "Copy the vault's file from the controller that has it"
@@ -169,3 +170,10 @@ def test_another_version_of_kubernetes_is_an_upgrade_that_somebody_confirms(run,
 def test_a_limit_without_the_controller_is_refused(play, inventory, playbook):
     result = play(inventory, playbook, "--limit", "worker-2")
     refused(result, inventory, "--limit: found worker-2; wanted localhost among them", "--limit=localhost,worker-2")
+
+
+def test_what_a_cluster_keeps_for_life_is_not_changed(run, inventory, vault):
+    before = vault().read_bytes()
+    answers = {"cp-1": RUNS | {"founded_otherwise": {"platform_api_vip": "10.0.0.9:6443"}}}
+    refused(run(answers), inventory, "cp-1: platform_api_vip: found 10.0.0.9:6443 in force", "put the inventory's value back")
+    assert (inventory / "credentials/secrets.yml").read_bytes() == before

@@ -160,3 +160,16 @@ def test_a_configuration_of_encryption_counts_by_its_key(project):
     assert template.count("{{") == 1
     start, end = template.index("{{"), template.index("}}") + 2
     assert told(f"{template[:start]}abc={template[end:]}") == told("abc=")
+
+
+def test_what_a_cluster_keeps_for_life(member, control_plane, monkeypatch):
+    domain = control_plane.kubernetes / "config.yaml"
+    founded = kubeadm_member.facts.FOUNDED
+    monkeypatch.setitem(founded, "platform_cluster_domain", (domain, founded["platform_cluster_domain"][1]))
+    wanted = {"platform_cluster_domain": "cluster.local"}
+    assert member(founded=wanted)["founded_otherwise"] == {}
+    domain.write_text("clusterDNS:\n- 10.96.0.10\nclusterDomain: example.com\n")
+    assert member(founded=wanted)["founded_otherwise"] == {}  # of no member: what a reset left
+    control_plane.stamp.write_text("{}")
+    assert member(founded=wanted)["founded_otherwise"] == {"platform_cluster_domain": "example.com"}
+    assert member(founded={"platform_cluster_domain": "example.com"})["founded_otherwise"] == {}
