@@ -35,12 +35,18 @@ def program(project):
 
 
 class Management:
-    """As much of the API as the program uses; it keeps what it is told."""
+    """As much of the API as the program uses; it keeps what it is told, by an administrator that it knows."""
 
-    def __init__(self):
-        self.kept = {}
+    def __init__(self, program):
+        self.kept, self.program, self.password = {}, program, "new"
+
+    def renewed(self, name, password):
+        if name == "admin":
+            self.password = password
 
     def request(self, method, *path, body=None):
+        if (admin := self.kept.get(("users", "admin"))) and not self.program.knows(self.password, admin):
+            raise self.program.Failure(f"{method} {'/'.join(path)}: 401")
         if method == "GET":
             return self.kept.get(path)
         if path[0] == "bindings":
@@ -52,8 +58,8 @@ class Management:
 
 
 @pytest.fixture
-def api():
-    return Management()
+def api(program):
+    return Management(program)
 
 
 def run(program, api, check=False, **changes):

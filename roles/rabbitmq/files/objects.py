@@ -54,6 +54,11 @@ class Management:
                 raise Failure(f"{self.url} as {self.user}: {status}")
             time.sleep(PAUSE)
 
+    def renewed(self, name, password):
+        """A user has another password from now on: the administrator goes on with it."""
+        if name == self.user:
+            self.session.auth = (name, password)
+
 
 def knows(password, user):
     """Whether the server's hash is one of this password: a salt of four bytes, then the digest of salt and password."""
@@ -73,6 +78,8 @@ class Converge:
         self.actions.append(action)
         if not self.check:
             self.api.request(method, *path, body=body)
+            if path[0] == "users":
+                self.api.renewed(path[1], body["password"])
 
     def virtual_host(self):
         """Whose queues are quorum queues unless they say otherwise."""
