@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 from dataclasses import replace
 
 import pytest
@@ -144,3 +146,12 @@ def test_a_value_of_a_node_is_judged_unless_it_is_the_sites():
     same = site(kubelet_max_pods="many")
     same.hosts["worker-1"]["kubelet_max_pods"] = "many"
     assert only(validate(same)).host == "site"
+
+
+def test_what_documents_and_messages_tell_to_give_on_the_command_line_is_known(project):
+    command = ["git", "grep", "-ohE", r"(-e|--extra-vars)[ =]['\"]?[a-z_]{2,}=", "--", ".", ":!tests"]
+    told = subprocess.run(command, cwd=project, capture_output=True, text=True, check=True).stdout
+    names = set(re.findall(r"(\w+)=$", told, re.MULTILINE))
+    assert {"confirm", "resume"} <= names
+    found = validate(replace(site(), given={"site": names}))
+    assert [finding.what for finding in found if finding.found == "a variable that nothing reads"] == []

@@ -8,7 +8,7 @@ from .findings import Finding
 from .values import near
 
 PRIVATE = ("ansible_", "lab_", "site_")  # Ansible's own, those of the command `lab`, and those that a site keeps for itself
-OF_A_RUN = ("backup_first", "confirm", "prune", "require_cluster_timeout")  # of the command line: no role has them as an option
+OF_A_RUN = ("backup_first", "confirm", "prune", "require_cluster_timeout", "resume")  # of the command line: no role has them as an option
 
 
 def check_unknown(site) -> Iterator[Finding]:
