@@ -49,7 +49,7 @@ class ActionModule(ActionBase):
         store = secret_store.SecretStore(arguments["path"], self._loader._vault)
         reading = self._task.check_mode or arguments["step"] == "plan"
         with nullcontext() if reading else store.locked():  # which makes the folder
-            before = self._guarded(store, arguments, task_vars)
+            before = self._guarded(store, arguments, task_vars) if arguments["step"] in ("make", "plan") else store.load()
             entries = self._turned(arguments, before)
             if entries != before and not reading:
                 store.save(entries)

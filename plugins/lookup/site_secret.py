@@ -10,6 +10,7 @@ from ansible.plugins.lookup import LookupBase
 
 # The controller does not look there by itself.
 ansible.module_utils.__path__.append(str(Path(__file__).parents[1] / "module_utils"))
+from ansible.module_utils.secret_entries import versions
 from ansible.module_utils.secret_store import SecretStore
 
 DOCUMENTATION = r"""
@@ -34,6 +35,10 @@ options:
     default: {}
   previous:
     description: The value before the rotation that is going on; the current one when there is none.
+    type: bool
+    default: false
+  every:
+    description: All values that count, which are two during a rotation. The one that signs or encrypts is the first.
     type: bool
     default: false
 author: VoiceHelper
@@ -65,7 +70,7 @@ class LookupModule(LookupBase):
         table = self.get_option("site_secrets")
         entries = self._entries(path)
         checking = (variables or {}).get("ansible_check_mode", False)
-        return [self._value(name, table, entries, path, checking) for name in terms]
+        return [value for name in terms for value in self._values(name, table, entries, path, checking)]
 
     def _entries(self, path):
         store = SecretStore(path, self._loader._vault)
@@ -79,13 +84,15 @@ class LookupModule(LookupBase):
             _opened[key] = store.load()
         return _opened[key]
 
-    def _value(self, name, table, entries, path, checking):
+    def _values(self, name, table, entries, path, checking):
         if name not in table:
             raise AnsibleLookupError(f"site_secret: found no {name!r} in site_secrets; wanted one of {sorted(table)}.")
         if entry := entries.get(name):
-            return entry.get("previous", entry["value"]) if self.get_option("previous") else entry["value"]
+            if self.get_option("every"):
+                return versions(entry)
+            return [entry.get("previous", entry["value"]) if self.get_option("previous") else entry["value"]]
         if not checking:
             raise AnsibleLookupError(f"site_secret: {name!r} is not in {path} yet; the tag 'secrets' makes it.")
         parts = {"ca": ("key", "cert", "ca"), "certificate": ("key", "cert", "ca"), "keypair": ("key", "public")}
         shape = parts.get(table[name]["kind"])
-        return dict.fromkeys(shape, PLACEHOLDER) if shape else PLACEHOLDER
+        return [dict.fromkeys(shape, PLACEHOLDER) if shape else PLACEHOLDER]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import grp
 import http.client
 import json
@@ -29,6 +30,28 @@ PARTS = {
     "kube-controller-manager": "https://127.0.0.1:10257/healthz",
     "kube-scheduler": "https://127.0.0.1:10259/healthz",
 }
+# What a part reads at its start only; it is started anew when one of these is newer than its container.
+READS = {
+    "etcd": ("pki/etcd/ca.crt",),
+    "kube-apiserver": (
+        "pki/ca.crt",
+        "pki/front-proxy-ca.crt",
+        "pki/etcd/ca.crt",
+        "pki/apiserver-*.crt",
+        "pki/front-proxy-client.crt",
+        "pki/sa.*",
+    ),
+    "kube-controller-manager": ("controller-manager.conf", "pki/ca.*", "pki/front-proxy-ca.crt", "pki/sa.key"),
+    "kube-scheduler": ("scheduler.conf",),
+}
+# What kubeadm signs by each CA, as it names them.
+SIGNED = {
+    "ca": ("apiserver", "apiserver-kubelet-client", "admin.conf", "controller-manager.conf", "scheduler.conf"),
+    "etcd/ca": ("apiserver-etcd-client", "etcd-healthcheck-client", "etcd-peer", "etcd-server"),
+    "front-proxy-ca": ("front-proxy-client",),
+}
+CONFIGS = [name for name in SIGNED["ca"] if name.endswith(".conf")]
+_TRUST = re.compile(r"(?<=certificate-authority-data: )\S+")
 _NAMES = re.compile(r"certSANs: .*")
 # What an etcd member was founded with is read only where its data is gone, and must not found a second cluster there.
 _FOUNDED = re.compile(rb"^ *- --initial-cluster(?:-state)?=.*\n", re.MULTILINE)
@@ -72,6 +95,7 @@ class ControlPlane:
         try:
             write_settings(settings)
             with configured(config) as path:
+                self._sign(path, before)
                 self._certificate(path, before.get(str(CONFIG)))
                 manifests = self._generated(path)
             for part in PARTS:
@@ -84,7 +108,8 @@ class ControlPlane:
         """Text of every file that may change, by path. A change that was cut off has left that from before it."""
         if not UNFINISHED.exists():
             paths = [item["path"] for item in settings] + [str(MANIFESTS / f"{part}.yaml") for part in PARTS]
-            paths += [str(facts.KUBERNETES / f"pki/apiserver.{kind}") for kind in ("crt", "key")]
+            pki = [*facts.KUBERNETES.glob("pki/*.*"), *facts.KUBERNETES.glob("pki/etcd/*.*")]
+            paths += [str(path) for path in [*pki, *(facts.KUBERNETES / name for name in CONFIGS)]]
             found = {path: Path(path).read_text() if Path(path).exists() else None for path in paths}
             put(UNFINISHED, json.dumps(found).encode())
         return json.loads(UNFINISHED.read_text())
@@ -106,6 +131,19 @@ class ControlPlane:
             return f"The settings from before were put back; with them {reason}"
         UNFINISHED.unlink()
         return "The settings from before were put back and are in force."
+
+    def _sign(self, config: Path, before: dict[str, str | None]) -> None:
+        """Have all that a CA signed here signed by its successor; what the CAs are stands in kubeconfigs too."""
+        for authority, names in SIGNED.items():
+            key = facts.KUBERNETES / f"pki/{authority}.key"
+            if str(key) in before and before[str(key)] != content(key).decode():
+                for name in names:
+                    self.run(KUBEADM, "certs", "renew", name, f"--config={config}")
+        for path in (facts.KUBERNETES / name for name in CONFIGS):
+            have = content(path).decode()
+            wanted = _TRUST.sub(base64.b64encode(content(facts.KUBERNETES / "pki/ca.crt")).decode(), have)
+            if wanted != have:
+                put(path, wanted.encode())
 
     def _certificate(self, config: Path, before: str | None) -> None:
         """Sign the API server's certificate anew where its names changed; kubeadm keeps one that is there. The server reads it itself."""
@@ -133,12 +171,15 @@ class ControlPlane:
         return manifests
 
     def _replace(self, part: str, manifest: bytes) -> None:
-        """Put a manifest in force where it is another one, and await the part in any case."""
+        """Put a manifest in force where it is another one, start a part anew that has not read its files, and await it in any case."""
         path = MANIFESTS / f"{part}.yaml"
-        gone: set[str] = set()
+        read = [file.stat().st_mtime for pattern in READS[part] for file in facts.KUBERNETES.glob(pattern)]
+        gone = {name for name, since in self._containers(part).items() if since < max(read, default=0)}
         if content(path) != manifest:
             gone = set(self._containers(part))
             put(path, manifest)
+        elif gone:
+            self.run(CRICTL, "stop", "--timeout=30", *gone)  # the kubelet starts it again
         end = time.monotonic() + self.patience
         while True:
             running = set(self._containers(part))
@@ -157,11 +198,13 @@ class ControlPlane:
             return str(error)
         return "" if status == 200 else f"{status} {text[:500]}"
 
-    def _containers(self, part: str, *options: str) -> list[str]:
-        return self.run(CRICTL, "ps", "--quiet", f"--label=io.kubernetes.container.name={part}", *options).split()
+    def _containers(self, part: str, *options: str) -> dict[str, float]:
+        """When each of a part's containers was made, by id, the newest first."""
+        listing = self.run(CRICTL, "ps", "--output=json", f"--label=io.kubernetes.container.name={part}", *options)
+        return {item["id"]: int(item["createdAt"]) / 1e9 for item in json.loads(listing)["containers"]}
 
     def _last_words(self, part: str) -> str:
-        newest = self._containers(part, "--all")[:1]
+        newest = list(self._containers(part, "--all"))[:1]
         return self.run(CRICTL, "logs", "--tail=15", *newest).strip() if newest else "(no container)"
 
 

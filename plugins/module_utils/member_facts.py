@@ -22,14 +22,15 @@ FOUNDED = {  # what a cluster keeps for life: by the variable of the inventory, 
     "platform_service_cidr": (KUBERNETES / "manifests/kube-apiserver.yaml", re.compile(r"--service-cluster-ip-range=(\S+)")),
     "platform_cluster_domain": (Path("/var/lib/kubelet/config.yaml"), re.compile(r"^clusterDomain: (\S+)", re.MULTILINE)),
 }
-_ENCRYPTION_KEY = re.compile(r'secret: "([^"]+)"')
+# Of several keys or certificates in a file, the first is the one that encrypts or signs.
+_IN_FORCE = re.compile(r'secret: "([^"]+)"|(-----BEGIN.+?-----END[^\n]+)', re.DOTALL)
 _SERVER = re.compile(r"server: (https://\S+)")
 
 
 def fingerprint(text: str) -> str:
-    """SHA-256 of a secret's text in hex; a configuration of encryption counts by the key that it writes with."""
-    found = _ENCRYPTION_KEY.search(text)
-    return hashlib.sha256((found.group(1) if found else text).strip().encode()).hexdigest()
+    """SHA-256 of a secret's text in hex; of several keys or certificates, that of the one in force."""
+    found = _IN_FORCE.search(text)
+    return hashlib.sha256((found.group(found.lastindex) if found else text).strip().encode()).hexdigest()
 
 
 def fingerprints(paths: dict[str, str], stage: str) -> dict[str, str]:

@@ -16,6 +16,7 @@ from ansible.module_utils import site_pki
 from ansible.module_utils.secret_store import Entry, SecretStoreError
 
 KINDS = ("password", "hex", "secretbox", "keypair", "ca", "certificate")
+LAYERED = ("secretbox", "keypair", "ca")  # everybody has to know the new value before it encrypts or signs
 PASSWORD_LENGTH = 32
 ALPHABET = string.ascii_letters + string.digits  # safe in URLs, shells, SQL and INI files without quoting
 
@@ -95,24 +96,25 @@ def make(specification: Specification, entries: dict[str, Entry], lives: Lives) 
             return _certificate(specification, entries[specification["ca"]], lives)
 
 
+def versions(entry: Entry) -> list[Any]:
+    """The values that count. The one that encrypts or signs is the first: the previous one until everybody knows its successor."""
+    values = [entry[part] for part in ("value", "previous") if part in entry]
+    return values[::-1] if entry.get("stage") == "introduce" else values
+
+
 def bundle(authority: Entry) -> str:
     """What a client trusts: the authority's certificate, and the previous one while it is being rotated."""
     return "".join(authority[part]["cert"] for part in ("value", "previous") if part in authority)
 
 
-def _signer(authority: Entry) -> dict[str, str]:
-    """The authority that signs now: the previous one until everything trusts its successor."""
-    return authority["previous"] if authority.get("stage") == "introduce" else authority["value"]
-
-
 def _certificate(specification: Specification, authority: Entry, lives: Lives) -> dict[str, str]:
-    made = site_pki.make_certificate(_signer(authority), *_wanted(specification), _days(specification, lives))
+    made = site_pki.make_certificate(versions(authority)[0], *_wanted(specification), _days(specification, lives))
     return made | {"ca": bundle(authority)}
 
 
 def _renewed(specification: Specification, value: dict[str, str], entries: dict[str, Entry], lives: Lives) -> dict[str, str]:
     authority = entries[specification["ca"]]
-    if site_pki.why_renew(value["cert"], _signer(authority), *_wanted(specification), lives["renew_share"]):
+    if site_pki.why_renew(value["cert"], versions(authority)[0], *_wanted(specification), lives["renew_share"]):
         return _certificate(specification, authority, lives)
     return value | {"ca": bundle(authority)}
 

@@ -36,9 +36,9 @@ def refusals(
     lines = []
     for host, answer in found.items():
         for name, there in (answer or {}).get("fingerprints", {}).items():
-            here = _fingerprint(entries[name]) if name in entries else ""
-            if here != there:
-                ours = f"{here[:SHOWN]} of {path}" if here else f"nothing in {path}"
+            here = _fingerprints(entries[name]) if name in entries else []
+            if there not in here:
+                ours = f"{here[0][:SHOWN]} of {path}" if here else f"nothing in {path}"
                 lines.append(f"{host}: {name}: found {there[:SHOWN]} (SHA-256) in force, and {ours}; wanted the same.")
     if lines:
         return lines
@@ -51,10 +51,10 @@ def refusals(
     return lines
 
 
-def _fingerprint(entry: Mapping[str, Any]) -> str:
-    """Fingerprint of what of an entry lies on a node: the certificate of an authority, the public half of a pair."""
-    value = entry["value"]
-    return fingerprint(value if isinstance(value, str) else value.get("cert") or value["public"])
+def _fingerprints(entry: Mapping[str, Any]) -> list[str]:
+    """Fingerprints of what may lie on a node: certificate of a CA, public half of a pair; the previous one too during a rotation."""
+    values = [entry[part] for part in ("value", "previous") if part in entry]
+    return [fingerprint(value if isinstance(value, str) else value.get("cert") or value["public"]) for value in values]
 
 
 def _sign(host: str, answer: Mapping[str, Any] | None) -> str:

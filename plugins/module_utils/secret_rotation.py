@@ -1,6 +1,6 @@
 """How entries of a site's secrets turn: stage by stage, each kept in the entry until the next one is reached.
 
-`introduce` makes the new value beside the previous one, `adopt` lets a new authority sign now that everything trusts it,
+`introduce` makes the new value beside the previous one, `adopt` lets a new CA or key sign or encrypt now that everybody knows it,
 `retire` forgets the previous value, and `finish` ends the rotation once nobody has the previous value any more.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.module_utils.secret_entries import Lives, Specification, bundle, make
+from ansible.module_utils.secret_entries import LAYERED, Lives, Specification, bundle, make
 from ansible.module_utils.secret_store import Entry, SecretStoreError
 
 STEPS = ("introduce", "adopt", "retire", "finish")
@@ -58,7 +58,7 @@ def rotate(step: str, names: list[str], specifications: dict[str, Specification]
             entry |= {"stage": step, "previous": entry["value"], "value": make(specifications[name], entries, lives)}
             if entry["kind"] == "ca":
                 entry["value"]["ca"] = bundle(entry)
-        elif step == "adopt" and stage == "introduce" and entry["kind"] == "ca":
+        elif step == "adopt" and stage == "introduce" and entry["kind"] in LAYERED:
             entry["stage"] = step
         elif step == "retire" and stage in ("introduce", "adopt"):
             entry["stage"] = step

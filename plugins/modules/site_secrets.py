@@ -23,8 +23,9 @@ options:
         C(organization), C(sans), C(use), C(days)). C(use) is C(server), C(client) or C(member), which is both; unless it is
         stated, a certificate with C(sans) is a member's and one without a client's.
       - C(consumers) are the roles that bring a new value to where it is used, from the controller; C(node_consumers) run
-        on all nodes and C(control_plane_consumers) on one control plane after the other, both before the others. An
-        entry without any of the three is not rotated. C(cuts_off) says who is refused until they have the new value.
+        on all nodes and C(control_plane_consumers) on one control plane after the other, both before the others.
+        C(role/file) is a file of a role's tasks. An entry without any of the three is not rotated. C(cuts_off) says who is
+        refused until they have the new value.
     type: dict
     required: true
   lives:
@@ -39,7 +40,7 @@ options:
       - V(make) makes what is missing or due. The others take a rotation on by one step.
       - V(plan) changes nothing; it refuses what cannot be rotated, and tells O(rotate), whom it cuts off, and what there is.
       - V(introduce) makes a new value and keeps the previous one.
-      - V(adopt) lets a new authority sign, once everything trusts it.
+      - V(adopt) lets a new CA or key sign or encrypt, once everybody knows it.
       - V(retire) forgets the previous value, once every consumer has the new one.
       - V(finish) ends the rotation, once no consumer has the previous value.
     type: str

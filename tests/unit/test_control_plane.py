@@ -7,6 +7,7 @@ import kubeadm_member
 import pytest
 from ansible.module_utils import control_plane as plane
 
+OLD = '{"containers": [{"id": "the-old-one", "createdAt": "0"}]}'
 KUBEADM = "kind: ClusterConfiguration\nflag: {flag}\ncertSANs: [{names}]\n"
 
 
@@ -101,7 +102,7 @@ def test_a_change_that_was_cut_off_is_put_back_to_what_was_before_it(configured,
 
 
 def test_an_answer_of_the_old_process_is_none(configured, control_plane, run_module):
-    control_plane.program("crictl", "ps --quiet --label=io.kubernetes.container.name=kube-apiserver", "echo the-old-one")
+    control_plane.program("crictl", "ps --output=json --label=io.kubernetes.container.name=kube-apiserver", f"echo '{OLD}'")
     with pytest.raises(run_module.failure, match="kube-apiserver is not ready after 1 s: found no new container"):
         configured("second")
 
@@ -129,3 +130,45 @@ def test_a_changed_name_gets_a_certificate_of_its_own(configured, control_plane)
 def test_the_private_configuration_goes_afterwards(configured, control_plane):
     configured("second")
     assert not list(Path(control_plane.kubernetes).glob("kubeadm-*.yaml"))
+
+
+@pytest.fixture
+def keys(configured, control_plane):
+    """Bring the control plane to these CAs, each a certificate and a key in text."""
+    pki = control_plane.kubernetes / "pki"
+    (control_plane.kubernetes / "admin.conf").write_text("certificate-authority-data: b2xk\n")
+
+    def run(cert, key, state="configured"):
+        files = {"kubeadm.yaml": KUBEADM.format(flag="first", names="localhost"), "pki/ca.crt": cert, "pki/ca.key": key}
+        return configured("first", state=state, settings=control_plane.settings(files))
+
+    run("one", "one")
+    control_plane.log.unlink()
+    run.renewed = lambda: [call.split()[3] for call in control_plane.calls if "certs renew" in call]
+    run.stopped = lambda: [call.split()[-1].rpartition("-")[0] for call in control_plane.calls if "crictl stop" in call]
+    run.pki = pki
+    return run
+
+
+def test_a_further_ca_is_trusted_and_signs_nothing(keys, control_plane):
+    assert keys("one two", "one")["changed"] is True
+    assert keys.renewed() == []
+    assert keys.stopped() == ["kube-apiserver", "kube-controller-manager"]
+    assert (control_plane.kubernetes / "admin.conf").read_text() == "certificate-authority-data: b25lIHR3bw==\n"
+    assert keys("one two", "one")["changed"] is False
+
+
+def test_what_a_ca_signed_is_signed_by_its_successor(keys):
+    keys("two one", "two")
+    assert keys.renewed() == list(plane.SIGNED["ca"])
+    assert keys("two one", "two")["changed"] is False
+
+
+def test_a_change_of_the_ca_that_was_cut_off_is_signed_all_the_same(keys, run_module, monkeypatch):
+    with monkeypatch.context() as power_cut:
+        power_cut.setattr(plane.ControlPlane, "_sign", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            keys("two one", "two")
+    assert keys("two one", "two", state="probed")["drifted"] is True
+    keys("two one", "two")
+    assert keys.renewed() == list(plane.SIGNED["ca"])
