@@ -114,8 +114,8 @@ def lint(_run: Callable) -> Iterator[Step]:
 
 
 def unit(_run: Callable) -> Iterator[Step]:
-    yield Step("pytest tests/unit", ["pytest", "-q", "tests/unit"], 10 * MINUTE)
-    yield Step("pytest tests/render, tests/integration", ["pytest", "-q", "tests/render", "tests/integration"], 10 * MINUTE)
+    yield Step("pytest tests/unit", ["pytest", "-q", "tests/unit"], 20 * MINUTE)
+    yield Step("pytest tests/render, tests/integration", ["pytest", "-q", "tests/render", "tests/integration"], 20 * MINUTE)
 
 
 def inventories(_run: Callable) -> Iterator[Step]:
