@@ -40,9 +40,10 @@ def fingerprints(paths: dict[str, str], stage: str) -> dict[str, str]:
 
 
 def founded_otherwise(wanted: dict[str, str]) -> dict[str, str]:
-    """By variable, what a member's files say where it is not what is wanted; a file that is missing says nothing."""
+    """By variable, what a member's files say and what is wanted, where these differ; a file that is missing says nothing."""
     there = {name: FOUNDED[name][1].search(FOUNDED[name][0].read_text()) for name in wanted if FOUNDED[name][0].is_file()}
-    return {name: match.group(1) for name, match in there.items() if match and match.group(1) != wanted[name]}
+    found = {name: match.group(1) for name, match in there.items() if match}
+    return {name: f"found {text} in force, wanted {wanted[name]}" for name, text in found.items() if text != wanted[name]}
 
 
 def stamp() -> dict:

@@ -174,6 +174,11 @@ def test_a_limit_without_the_controller_is_refused(play, inventory, playbook):
 
 def test_what_a_cluster_keeps_for_life_is_not_changed(run, inventory, vault):
     before = vault().read_bytes()
-    answers = {"cp-1": RUNS | {"founded_otherwise": {"platform_api_vip": "10.0.0.9:6443"}}}
-    refused(run(answers), inventory, "cp-1: platform_api_vip: found 10.0.0.9:6443 in force", "put the inventory's value back")
+    answers = {"cp-1": RUNS | {"founded_otherwise": {"platform_api_vip": "found 10.0.0.9:6443 in force, wanted 10.0.0.10:6443"}}}
+    refused(
+        run(answers),
+        inventory,
+        "cp-1: platform_api_vip: found 10.0.0.9:6443 in force, wanted 10.0.0.10:6443",
+        "put the inventory's value back",
+    )
     assert (inventory / "credentials/secrets.yml").read_bytes() == before

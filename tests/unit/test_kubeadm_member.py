@@ -171,5 +171,5 @@ def test_what_a_cluster_keeps_for_life(member, control_plane, monkeypatch):
     domain.write_text("clusterDNS:\n- 10.96.0.10\nclusterDomain: example.com\n")
     assert member(founded=wanted)["founded_otherwise"] == {}  # of no member: what a reset left
     control_plane.stamp.write_text("{}")
-    assert member(founded=wanted)["founded_otherwise"] == {"platform_cluster_domain": "example.com"}
+    assert member(founded=wanted)["founded_otherwise"] == {"platform_cluster_domain": "found example.com in force, wanted cluster.local"}
     assert member(founded={"platform_cluster_domain": "example.com"})["founded_otherwise"] == {}
