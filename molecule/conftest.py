@@ -4,14 +4,12 @@ import json
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
 
 PROJECT = Path(__file__).parents[1]
-sys.path.append(str(PROJECT / "molecule/shared"))  # module `reach`: the nodes of the lab
 CREDENTIALS = PROJECT / "inventories" / os.environ.get("VOICEHELPER_SITE", "lab") / "credentials"
 
 

@@ -18,12 +18,10 @@ import sys
 import time
 from pathlib import Path
 
-import ansible.module_utils
 import yaml
 
-ansible.module_utils.__path__.append(str(Path(__file__).parents[1] / "plugins" / "module_utils"))
-from ansible.module_utils import secret_entries  # noqa: E402
-from ansible.module_utils.kube_api import ApiError, KubeApi  # noqa: E402
+from bootstrap.kube.api import ApiError, KubeApi
+from bootstrap.secrets.entries import reconcile
 
 CREDENTIALS = {
     "ca": {"kind": "ca", "common_name": "test authority"},
@@ -95,7 +93,7 @@ def program(name: str) -> str:
 
 def _write_credentials(folder: Path) -> dict[str, Path]:
     entries: dict = {}
-    secret_entries.reconcile(CREDENTIALS, entries, {"ca_days": 30, "days": 20, "renew_share": 0.1})
+    reconcile(CREDENTIALS, entries, {"ca_days": 30, "days": 20, "renew_share": 0.1})
     files = {}
     for name, entry in entries.items():
         for part, text in entry["value"].items():

@@ -1,18 +1,14 @@
-"""What tests of every kind share: the plugins' import paths, and running a module as Ansible would."""
+"""What tests of every kind share: running a module as Ansible would."""
 
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
-import ansible.module_utils
 import pytest
 from ansible.module_utils.testing import patch_module_args
 
 PROJECT = Path(__file__).parents[1]
-ansible.module_utils.__path__.append(str(PROJECT / "plugins/module_utils"))
-sys.path[:0] = [str(PROJECT), str(PROJECT / "plugins/modules")]
 
 
 class ModuleFailed(Exception):

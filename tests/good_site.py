@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import copy
 
-from ansible.module_utils.validators.declared import known
-from ansible.module_utils.validators.inventory import Site
+from bootstrap.validators.declared import known
+from bootstrap.validators.inventory import Site
 
 KNOWN = known()
 KUBERNETES = {"component": "kubernetes", "path": "dl.k8s.io/{version}", "sha256": {"1.36.4": {"amd64": "0" * 64, "arm64": "1" * 64}}}

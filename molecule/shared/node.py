@@ -8,9 +8,6 @@ import sys
 import zlib
 from pathlib import Path
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(REPOSITORY))
-
 from lab.cluster import Lab
 from lab.ssh import USER
 from lab.state import LabError, Paths

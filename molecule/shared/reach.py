@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import os
-import sys
 from functools import cache
 from pathlib import Path
 
 import yaml
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(REPOSITORY))
-
 from lab import topology
 from lab.ssh import USER
 from lab.state import Paths
 
+REPOSITORY = Path(__file__).resolve().parents[2]
 SITE = os.environ.get("VOICEHELPER_SITE", "lab")
 CREDENTIALS = REPOSITORY / "inventories" / SITE / "credentials"
 VERSIONS = yaml.safe_load((REPOSITORY / "group_vars/all/artifacts.yml").read_text())["artifacts_versions"]

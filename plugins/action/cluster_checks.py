@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 
-import ansible.module_utils
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-# The controller does not look there by itself.
-ansible.module_utils.__path__.append(str(Path(__file__).parents[1] / "module_utils"))
-from ansible.module_utils.cluster_checks import certificates, cluster, network, storage  # noqa: F401  (their checks register themselves)
-from ansible.module_utils.cluster_checks.base import Site, run
-from ansible.module_utils.cluster_checks.playground import Playground
-from ansible.module_utils.kube_api import ApiError
+from bootstrap.checks import certificates, cluster, network, storage  # noqa: F401  (their checks register themselves)
+from bootstrap.checks.base import Site, run
+from bootstrap.checks.playground import Playground
+from bootstrap.kube.api import ApiError
 
 
 class ActionModule(ActionBase):

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import ansible.module_utils
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-# The controller does not look there by itself.
-ansible.module_utils.__path__.append(str(Path(__file__).parents[1] / "module_utils"))
-from ansible.module_utils.cluster_trust import ClusterTrust, Untold
-from ansible.module_utils.kube_api import ApiError, KubeApi
+from bootstrap.kube.api import ApiError, KubeApi
+from bootstrap.secrets.trust import ClusterTrust, Untold
 
 
 class ActionModule(ActionBase):

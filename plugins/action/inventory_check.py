@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,11 +16,9 @@ from ansible.utils.vars import load_extra_vars
 from ansible.vars.hostvars import HostVars, HostVarsVars
 from ansible.vars.plugins import get_vars_from_inventory_sources
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
-
-from validators.declared import SHARED, known
-from validators.findings import Finding, headline, report
-from validators.inventory import Site, validate
+from bootstrap.validators.declared import SHARED, known
+from bootstrap.validators.findings import Finding, headline, report
+from bootstrap.validators.inventory import Site, validate
 
 PRESENT = {"inventory_file", "inventory_dir", "inventory_hostname", "inventory_hostname_short", "group_names"}  # Ansible gives them to each
 ADVICE = "No machine was contacted: correct the inventory and run again."

@@ -7,23 +7,20 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import ansible.module_utils
 import yaml
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.template import trust_as_template
 from ansible.utils.display import Display
 
-_PROJECT = Path(__file__).parents[2]
-# The controller does not look there by itself.
-ansible.module_utils.__path__.append(str(_PROJECT / "plugins/module_utils"))
-from ansible.module_utils.claim_guard import keep
-from ansible.module_utils.kube_api import ApiError, KubeApi, UnknownKind
-from ansible.module_utils.kube_stages import stages
-from ansible.module_utils.kube_status import Hopeless, awaited, describe, explain, pending
-from ansible.module_utils.kube_together import stop_changed
-from ansible.module_utils.scale_guard import declare, refusals
+from bootstrap.kube.api import ApiError, KubeApi, UnknownKind
+from bootstrap.kube.claim_guard import keep
+from bootstrap.kube.scale_guard import declare, refusals
+from bootstrap.kube.stages import stages
+from bootstrap.kube.status import Hopeless, awaited, describe, explain, pending
+from bootstrap.kube.together import stop_changed
 
+_PROJECT = Path(__file__).parents[2]
 _PARALLEL = 6
 _POLL_SECONDS = 1.0
 _PROGRESS_SECONDS = 20

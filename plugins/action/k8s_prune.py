@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from itertools import groupby
-from pathlib import Path
 
-import ansible.module_utils
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-# The controller does not look there by itself.
-ansible.module_utils.__path__.append(str(Path(__file__).parents[1] / "module_utils"))
-from ansible.module_utils.kube_api import ApiError, KubeApi
-from ansible.module_utils.kube_prune import claims, find, remove
-from ansible.module_utils.kube_status import describe
+from bootstrap.kube.api import ApiError, KubeApi
+from bootstrap.kube.prune import claims, find, remove
+from bootstrap.kube.status import describe
 
 
 class ActionModule(ActionBase):

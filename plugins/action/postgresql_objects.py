@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import subprocess
-from pathlib import Path
 
-import ansible.module_utils
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-# The controller does not look there by itself.
-ansible.module_utils.__path__.append(str(Path(__file__).parents[1] / "module_utils"))
-from ansible.module_utils.kube_api import ApiError
-from ansible.module_utils.postgresql_server import Server, ServerError, statements
+from bootstrap.kube.api import ApiError
+from bootstrap.postgresql.server import Server, ServerError, statements
 
 _USER = {
     "name": {"type": "str", "required": True},

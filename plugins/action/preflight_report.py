@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 from ansible import constants as C
 from ansible.plugins.action import ActionBase
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
-
-from validators import fleet, machines
-from validators.findings import headline, report, tolerate
+from bootstrap.validators import fleet, machines
+from bootstrap.validators.findings import headline, report, tolerate
 
 ADVICE = "Nothing was changed: mend these, or tolerate a [rule] by name in preflight_tolerate, and run again."
 

@@ -6,13 +6,12 @@ import copy
 from contextlib import nullcontext
 from pathlib import Path
 
-import ansible.module_utils
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-# The controller does not look there by itself.
-ansible.module_utils.__path__.append(str(Path(__file__).parents[1] / "module_utils"))
-from ansible.module_utils import secret_entries, secret_guard, secret_rotation, secret_store, site_pki
+from bootstrap.secrets import guard, pki, rotation
+from bootstrap.secrets.entries import check, reconcile
+from bootstrap.secrets.store import SecretStore
 
 LIVES = ("ca_days", "days", "renew_share", "fail_days", "fail_kubelet_days", "warn_ca_days")
 
@@ -31,7 +30,7 @@ class ActionModule(ActionBase):
                 "path": {"type": "path", "required": True},
                 "secrets": {"type": "dict", "required": True, "no_log": False},
                 "lives": {"type": "dict", "required": True, "options": {name: {"type": "float", "required": True} for name in LIVES}},
-                "step": {"type": "str", "choices": ["make", "plan", *secret_rotation.STEPS], "default": "make"},
+                "step": {"type": "str", "choices": ["make", "plan", *rotation.STEPS], "default": "make"},
                 "rotate": {"type": "list", "elements": "str", "default": []},
                 "resume": {"type": "bool", "default": False},
                 "guard": {
@@ -45,8 +44,8 @@ class ActionModule(ActionBase):
                 },
             }
         )
-        secret_entries.check(arguments["secrets"], arguments["lives"])
-        store = secret_store.SecretStore(arguments["path"], self._loader._vault)
+        check(arguments["secrets"], arguments["lives"])
+        store = SecretStore(arguments["path"], self._loader._vault)
         reading = self._task.check_mode or arguments["step"] == "plan"
         with nullcontext() if reading else store.locked():  # which makes the folder
             before = self._guarded(store, arguments, task_vars) if arguments["step"] in ("make", "plan") else store.load()
@@ -58,16 +57,16 @@ class ActionModule(ActionBase):
     @staticmethod
     def _guarded(store, arguments, task_vars):
         """The entries of the store. Raises AnsibleActionFail when they are not those of the site that runs."""
-        entries, guard, groups = store.load(), arguments["guard"], task_vars["groups"]
-        fresh, known = guard.get("new_cluster"), guard.get("kubeconfig") or ""
+        entries, signs, groups = store.load(), arguments["guard"], task_vars["groups"]
+        fresh, known = signs.get("new_cluster"), signs.get("kubeconfig") or ""
         answers = {host: task_vars["hostvars"][host].get("kubeadm_found") or {} for host in groups.get("nodes", [])}
         found = {host: answer for host, answer in answers.items() if "stage" in answer}
         if not fresh:
             found |= {host: None for host in groups.get("control_plane", []) if host not in found}
         known = known if not fresh and Path(known).is_file() else ""
-        lines = secret_guard.refusals(str(store.path), arguments["secrets"], entries, found, known, guard.get("confirmed") or [])
+        lines = guard.refusals(str(store.path), arguments["secrets"], entries, found, known, signs.get("confirmed") or [])
         if lines:
-            raise AnsibleActionFail("\n".join([*lines, secret_guard.REMEDY]))
+            raise AnsibleActionFail("\n".join([*lines, guard.REMEDY]))
         return entries
 
     @staticmethod
@@ -75,28 +74,28 @@ class ActionModule(ActionBase):
         """The entries after the step; `plan` settles the names and leaves them alone."""
         wanted, lives, step = arguments["secrets"], arguments["lives"], arguments["step"]
         if step == "plan":
-            arguments["rotate"] = secret_rotation.plan(arguments["rotate"], arguments["resume"], wanted, before)
+            arguments["rotate"] = rotation.plan(arguments["rotate"], arguments["resume"], wanted, before)
             return before
         entries = copy.deepcopy(before)
-        secret_entries.reconcile(wanted, entries, lives)
+        reconcile(wanted, entries, lives)
         if step != "make":
-            secret_rotation.rotate(step, arguments["rotate"], wanted, entries, lives)
-            secret_entries.reconcile(wanted, entries, lives)
+            rotation.rotate(step, arguments["rotate"], wanted, entries, lives)
+            reconcile(wanted, entries, lives)
         return entries
 
     @staticmethod
     def _result(arguments, before, entries):
         wanted, step, names = arguments["secrets"], arguments["step"], arguments["rotate"]
-        rotating = secret_rotation.unfinished(entries)
+        rotating = rotation.unfinished(entries)
         certified = {name: entry["value"]["cert"] for name, entry in entries.items() if entry["kind"] in ("ca", "certificate")}
-        left = {name: site_pki.days_left(cert) for name, cert in certified.items()}
+        left = {name: pki.days_left(cert) for name, cert in certified.items()}
         ending = [name for name in left if entries[name]["kind"] == "ca" and left[name] < arguments["lives"]["warn_ca_days"]]
         return {
             "changed": entries != before,
             "names": sorted(name for name in entries if entries[name]["value"] != before.get(name, {}).get("value")),
             "rotate": names,
-            "consumers": secret_rotation.consumers(step, names, wanted, entries),
-            "cut_off": secret_rotation.cut_off(names, wanted),
+            "consumers": rotation.consumers(step, names, wanted, entries),
+            "cut_off": rotation.cut_off(names, wanted),
             "rotating": rotating,
             "days_left": left,
             "warnings": [_ends(name, left[name], wanted) for name in ending]
@@ -109,6 +108,6 @@ class ActionModule(ActionBase):
 
 
 def _ends(name, days, wanted):
-    known = name in secret_rotation.rotatable(wanted)
+    known = name in rotation.rotatable(wanted)
     way = f"playbooks/rotate-secrets.yml -e confirm={name}" if known else "see docs/how-to/replace-secrets.md"
     return f"The authority {name} ends in {days} days: {way}."

@@ -5,14 +5,11 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-import ansible.module_utils
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-# The controller does not look there by itself.
-ansible.module_utils.__path__.append(str(Path(__file__).parents[1] / "module_utils"))
-from ansible.module_utils.kube_api import ApiError
-from ansible.module_utils.toolbox import ProgramError, Toolbox
+from bootstrap.kube.api import ApiError
+from bootstrap.kube.toolbox import ProgramError, Toolbox
 
 
 class ActionModule(ActionBase):

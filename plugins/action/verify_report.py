@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import ansible.module_utils
 from ansible import constants as C
 from ansible.plugins.action import ActionBase
 
-# The controller does not look there by itself.
-ansible.module_utils.__path__.append(str(Path(__file__).parents[1] / "module_utils"))
-from ansible.module_utils.cluster_checks import report
+from bootstrap.checks import report
 
 
 class ActionModule(ActionBase):

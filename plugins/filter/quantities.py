@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import ansible.module_utils
 from ansible.errors import AnsibleFilterError
 
-# The controller does not look there by itself.
-ansible.module_utils.__path__.append(str(Path(__file__).parents[1] / "module_utils"))
-from ansible.module_utils.quantity import in_bytes
+from bootstrap.kube.quantity import in_bytes
 
 
 def mebibytes(quantity: str | int) -> int:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import ansible.module_utils
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 
-# The controller does not look there by itself.
-ansible.module_utils.__path__.append(str(Path(__file__).parents[1] / "module_utils"))
-from ansible.module_utils.kube_api import ApiError, KubeApi
+from bootstrap.kube.api import ApiError, KubeApi
 
 DOCUMENTATION = r"""
 name: kube_names

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import ansible.module_utils
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 
-# The controller does not look there by itself.
-ansible.module_utils.__path__.append(str(Path(__file__).parents[1] / "module_utils"))
-from ansible.module_utils.secret_entries import versions
-from ansible.module_utils.secret_store import SecretStore
+from bootstrap.secrets.entries import versions
+from bootstrap.secrets.store import SecretStore
 
 DOCUMENTATION = r"""
 name: site_secret

@@ -46,9 +46,10 @@ import os
 import subprocess
 from pathlib import Path
 
-from ansible.module_utils import project_quota, volume_marks
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.node_steps import Node
+
+from ..module_utils.node import project_quota, volume_marks
+from ..module_utils.node.node_steps import Node
 
 
 def make(node, params):

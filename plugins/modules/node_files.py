@@ -69,9 +69,10 @@ taken_over:
 import tempfile
 from pathlib import Path
 
-from ansible.module_utils import units
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.file_bundle import current, differs, keep, proven, write
+
+from ..module_utils.node import units
+from ..module_utils.node.file_bundle import current, differs, keep, proven, write
 
 FILE_SPEC = {
     "path": {"type": "path", "required": True},

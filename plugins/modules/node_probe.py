@@ -60,7 +60,8 @@ import time
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.probe import hardware, network, packet_filter, software
+
+from ..module_utils.node.probe import hardware, network, packet_filter, software
 
 PEER_SPEC = {
     "name": {"type": "str", "required": True},

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.module_utils import run_lock
-from ansible.module_utils.kube_api import KubeApi
 
+from bootstrap.kube import run_lock
+from bootstrap.kube.api import KubeApi
 from lab.workload import kubeconfig
 from tests import nodes, stages
 from tests.chaos.cluster import kubectl

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ansible.module_utils.validators.machines import TOLERANCE
 from packing import HOSTNAME, Node, Pod, quantity
 from rendering import Site
+
+from bootstrap.validators.machines import TOLERANCE
 
 GIB = 2**30
 CONTROL_PLANE = "node-role.kubernetes.io/control-plane"

@@ -7,11 +7,12 @@ import json
 import kubernetes_validate
 import pytest
 import yaml
-from ansible.module_utils.validators.declared import known
-from ansible.module_utils.validators.inventory import Site
-from ansible.module_utils.validators.values import check_values
 from rendering import BUNDLES
 from test_schema import OWN_GROUPS, VERSION
+
+from bootstrap.validators.declared import known
+from bootstrap.validators.inventory import Site
+from bootstrap.validators.values import check_values
 
 AWKWARD = {
     "platform_name": "v-1e3",

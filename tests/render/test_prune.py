@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 import yaml
-from ansible.module_utils.kube_prune import KINDS
 from rendering import BUNDLES, PROJECT
+
+from bootstrap.kube.prune import KINDS
 
 COMPONENTS = yaml.safe_load((PROJECT / "group_vars/all/modes.yml").read_text())["deploy_modes"]["full"]
 KEPT = {("v1", "PersistentVolume"), ("v1", "PersistentVolumeClaim")}  # data is nobody's to remove

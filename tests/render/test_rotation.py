@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from ansible.module_utils import secret_entries, secret_rotation
-from ansible.module_utils.secret_store import SecretStore
 from ansible.parsing.vault import VaultLib
 from rendering import BUNDLES, Site
 from workloads import label, references, template
+
+from bootstrap.secrets import rotation
+from bootstrap.secrets.entries import reconcile
+from bootstrap.secrets.store import SecretStore
 
 SERVING = {"Deployment", "StatefulSet", "DaemonSet"}
 KEPT = {
@@ -22,8 +24,8 @@ def introduced(site, folder):
     wanted, lives = site.value("{{ site_secrets }}"), site.value("{{ site_certificate_lives }}")
     vault = VaultLib(site.loader._vault.secrets)
     entries = SecretStore(site.state / "secrets.yml", vault).load()
-    secret_rotation.rotate("introduce", ["site_ca"], wanted, entries, lives)
-    secret_entries.reconcile(wanted, entries, lives)
+    rotation.rotate("introduce", ["site_ca"], wanted, entries, lives)
+    reconcile(wanted, entries, lives)
     SecretStore(folder / "secrets.yml", vault).save(entries)
     return folder
 

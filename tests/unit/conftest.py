@@ -7,8 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from ansible.module_utils import control_plane as plane
-from ansible.module_utils import member_facts as facts
+
+from plugins.module_utils.node import control_plane as plane
+from plugins.module_utils.node import member_facts as facts
+from plugins.modules import kubeadm_member
 
 PROGRAM = f"""#!{sys.executable}
 import hashlib, json, os, pathlib, re, subprocess, sys
@@ -117,8 +119,6 @@ class Node:
 @pytest.fixture
 def control_plane(tmp_path, monkeypatch):
     """The node; its programs write down how they were called."""
-    import kubeadm_member  # the module path is set up by the outer conftest
-
     node = Node(tmp_path)
     places = {"KUBERNETES": node.kubernetes, "STAMP": node.stamp, "ETCD_DATA": node.etcd, "ask": node.ask}
     for name, value in places.items():

@@ -5,14 +5,15 @@ import ssl
 
 import pytest
 import yaml
-from ansible.module_utils import site_pki
-from ansible.module_utils.cluster_checks import certificates
 
-CA = site_pki.make_ca("authority", 4000)
+from bootstrap.checks import certificates
+from bootstrap.secrets import pki
+
+CA = pki.make_ca("authority", 4000)
 
 
 def leaf(days):
-    return site_pki.make_certificate(CA, site_pki.name_of("leaf"), ["leaf.example"], "member", days)["cert"]
+    return pki.make_certificate(CA, pki.name_of("leaf"), ["leaf.example"], "member", days)["cert"]
 
 
 class Site:

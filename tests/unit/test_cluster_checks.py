@@ -5,9 +5,10 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from ansible.module_utils.cluster_checks import base, cluster, network, report
-from ansible.module_utils.cluster_checks.base import Finding
-from ansible.module_utils.cluster_checks.playground import _folded
+
+from bootstrap.checks import base, cluster, network, report
+from bootstrap.checks.base import Finding
+from bootstrap.checks.playground import _folded
 
 RECORD = {"check": "dns", "target": "a → b", "result": "ok", "seconds": 0.5, "detail": "10.0.0.1"}
 

@@ -9,9 +9,10 @@ import time
 import urllib.request
 
 import pytest
-from ansible.module_utils.cluster_checks import base, network, probe_pod
-from ansible.module_utils.cluster_checks.base import Finding
-from ansible.module_utils.cluster_checks.playground import PROBES, Playground
+
+from bootstrap.checks import base, network, probe_pod
+from bootstrap.checks.base import Finding
+from bootstrap.checks.playground import PROBES, Playground
 
 
 class Site:
@@ -28,7 +29,7 @@ def served(project):
     for _ in range(2):
         with socket.create_server(("127.0.0.1", 0)) as free:
             ports.append(free.getsockname()[1])
-    script = project / "plugins/module_utils/cluster_checks/probe_pod.py"
+    script = project / "bootstrap/checks/probe_pod.py"
     server = subprocess.Popen([sys.executable, script, "serve", "probe-0", *map(str, ports)])
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
@@ -52,7 +53,7 @@ def test_probes_of_a_pod(served, project):
         {"kind": "dns", "with": {"name": "localhost", "address": "10.0.0.1"}},
         {"kind": "tls", "with": {"host": "127.0.0.1", "port": served[0], "authority": ""}},
     ]
-    script = project / "plugins/module_utils/cluster_checks/probe_pod.py"
+    script = project / "bootstrap/checks/probe_pod.py"
     order = json.dumps({"probes": plan, "patience": 0.5})
     done = subprocess.run([sys.executable, script, "probe"], input=order, capture_output=True, text=True, timeout=30)
     outcomes = json.loads(done.stdout)

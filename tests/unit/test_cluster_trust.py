@@ -1,14 +1,11 @@
 """Who in a cluster keeps a copy of its CAs, and which pods have to read them anew."""
 
 import base64
-from pathlib import Path
 
-import ansible.module_utils
 import pytest
 
-ansible.module_utils.__path__.append(str(Path(__file__).parents[2] / "plugins/module_utils"))
-from ansible.module_utils import cluster_trust  # noqa: E402
-from ansible.module_utils.kube_api import ApiError  # noqa: E402
+from bootstrap.kube.api import ApiError
+from bootstrap.secrets import trust
 
 OLD, NEW, PROXY = (f"-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n" for text in ("b2xk", "bmV3", "cHJveHk="))
 BOTH = NEW + OLD
@@ -23,7 +20,7 @@ class Api:
         self.joining = "certificate-authority-data: b2xk\nserver: x\n"
 
     def get(self, reference):
-        if reference == cluster_trust.JOINING:
+        if reference == trust.JOINING:
             return {"data": {"kubeconfig": self.joining}}
         if reference["kind"] == "Pod":
             return None if reference["metadata"]["name"] in self.evicted else {"metadata": reference["metadata"]}
@@ -33,7 +30,7 @@ class Api:
         return reference["metadata"]["name"]
 
     def delete(self, reference, query):
-        assert reference == cluster_trust.EXTENSIONS
+        assert reference == trust.EXTENSIONS
         self.extensions = {"client-ca-file": self.ca, "requestheader-client-ca-file": PROXY}
 
     def request(self, method, path, query=None, body=None, content_type=None):
@@ -48,7 +45,7 @@ class Api:
         return {"items": {"/api/v1/configmaps": [told], "/api/v1/pods": self.pods}.get(path, [])}
 
 
-def pod(name, day, phase="Running", reads=cluster_trust.ROOT):
+def pod(name, day, phase="Running", reads=trust.ROOT):
     meta = {"namespace": "apps", "name": name, "uid": f"uid of {name}", "creationTimestamp": f"2026-01-{day}T00:00:00Z"}
     return {
         "metadata": meta,
@@ -62,20 +59,20 @@ PODS = [pod("before", "01"), pod("since", "03"), pod("ended", "01", phase="Succe
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr(cluster_trust, "PAUSE", 0)
+    monkeypatch.setattr(trust, "PAUSE", 0)
 
 
 def test_a_ca_that_is_gone_is_taken_back_from_extensions():
     api = Api(NEW)
-    trust = cluster_trust.ClusterTrust(api, 1)
-    assert trust.extensions(NEW, PROXY) == ["extension-apiserver-authentication"]
+    told = trust.ClusterTrust(api, 1)
+    assert told.extensions(NEW, PROXY) == ["extension-apiserver-authentication"]
     assert api.extensions["client-ca-file"] == NEW
-    assert trust.extensions(NEW, PROXY) == []
+    assert told.extensions(NEW, PROXY) == []
 
 
 def test_pods_that_know_less_than_their_namespace_are_evicted():
     api = Api(BOTH, PODS)
-    assert cluster_trust.ClusterTrust(api, 1).pods(BOTH, True) == ["cluster-info", "Pod apps/before"]
+    assert trust.ClusterTrust(api, 1).pods(BOTH, True) == ["cluster-info", "Pod apps/before"]
     assert api.evicted == ["before"]
     assert base64.b64decode(api.joining.split()[1]).decode() == BOTH
 
@@ -83,15 +80,15 @@ def test_pods_that_know_less_than_their_namespace_are_evicted():
 def test_a_budget_that_is_used_up_is_waited_for():
     api = Api(BOTH, PODS)
     api.refused = 2
-    cluster_trust.ClusterTrust(api, 5).pods(BOTH, True)
+    trust.ClusterTrust(api, 5).pods(BOTH, True)
     assert api.evicted == ["before"]
 
 
 def test_nobody_is_evicted_when_a_ca_goes():
     api = Api(NEW, PODS)
-    assert cluster_trust.ClusterTrust(api, 1).pods(NEW, False) == ["cluster-info"]
+    assert trust.ClusterTrust(api, 1).pods(NEW, False) == ["cluster-info"]
 
 
 def test_a_controller_manager_that_does_not_follow_is_named():
-    with pytest.raises(cluster_trust.Untold, match=r"kube-root-ca\.crt: found other CAs than wanted in some namespace; waited 0 s"):
-        cluster_trust.ClusterTrust(Api(OLD), 0).pods(BOTH, True)
+    with pytest.raises(trust.Untold, match=r"kube-root-ca\.crt: found other CAs than wanted in some namespace; waited 0 s"):
+        trust.ClusterTrust(Api(OLD), 0).pods(BOTH, True)

@@ -19,11 +19,11 @@ SOURCES = ("plugins", "roles", "bootstrap", "programs", "templates")
 STARTS = re.compile(r"(^|\.)(subprocess\.(run|Popen|check_output)|run_command)$")
 TASKS = {"swapoff"}  # a task's command line, not Python's
 WRAPPERS = {  # run what others hand them
-    "plugins/module_utils/cluster_checks/base.py",
-    "plugins/module_utils/node_steps.py",
-    "plugins/module_utils/probe/hardware.py",
-    "plugins/module_utils/run_lock.py",
-    "plugins/module_utils/toolbox.py",
+    "bootstrap/checks/base.py",
+    "plugins/module_utils/node/node_steps.py",
+    "plugins/module_utils/node/probe/hardware.py",
+    "bootstrap/kube/run_lock.py",
+    "bootstrap/kube/toolbox.py",
     "plugins/modules/node_files.py",
 }
 

@@ -3,9 +3,10 @@
 import json
 from pathlib import Path
 
-import kubeadm_member
 import pytest
-from ansible.module_utils import control_plane as plane
+
+from plugins.module_utils.node import control_plane as plane
+from plugins.modules import kubeadm_member
 
 OLD = '{"containers": [{"id": "the-old-one", "createdAt": "0"}]}'
 KUBEADM = "kind: ClusterConfiguration\nflag: {flag}\ncertSANs: [{names}]\n"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from ansible.module_utils import cron_job
-from ansible.module_utils.cron_job import JobFailed, Run, findings, job_of
+
+from bootstrap.kube import cron_job
+from bootstrap.kube.cron_job import JobFailed, Run, findings, job_of
 
 CRON_JOB = {
     "metadata": {"name": "redis-backup", "namespace": "space", "uid": "1234", "labels": {"app.kubernetes.io/component": "redis"}},

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-import data_disk
 import pytest
-from ansible.module_utils import disk_facts, disk_plan
-from ansible.module_utils.node_steps import Node
+
+from plugins.module_utils.node import disk_facts, disk_plan
+from plugins.module_utils.node.node_steps import Node
+from plugins.modules import data_disk
 
 WANTED = disk_plan.Wanted("/data", "voicehelper", "xfs", ("noatime", "prjquota"))
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from ansible.module_utils import disk_plan
-from ansible.module_utils.disk_plan import Disk, Refused, Wanted
+
+from plugins.module_utils.node import disk_plan
+from plugins.module_utils.node.disk_plan import Disk, Refused, Wanted
 
 PLAIN = Wanted("/data", "voicehelper", "xfs", ("noatime",))
 JOINED = replace(PLAIN, joined=True)

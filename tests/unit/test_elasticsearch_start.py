@@ -4,7 +4,8 @@ import os
 import subprocess
 
 import pytest
-from ansible.module_utils import site_pki
+
+from bootstrap.secrets import pki
 
 # As the real one: it reads one certificate, from stdin, and refuses an alias that is there.
 KEYTOOL = """#!/bin/bash -eu
@@ -28,7 +29,7 @@ def test_java_trusts_every_authority_of_the_bundle(project, tmp_path, count):
         (tmp_path / name).chmod(0o755)
     for name in ("config/jvm.options", "settings/server.yml"):
         (tmp_path / name).touch()
-    authorities = [site_pki.make_ca(f"authority {number}", 100)["cert"] for number in range(count)]
+    authorities = [pki.make_ca(f"authority {number}", 100)["cert"] for number in range(count)]
     (tmp_path / "ca.crt").write_text("".join(authorities))
     script = (project / "roles/elasticsearch/templates/start.sh").read_text().replace("/settings", str(tmp_path / "settings"))
     environment = {

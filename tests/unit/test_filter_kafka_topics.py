@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-
 import pytest
 from ansible.errors import AnsibleFilterError
 
-_PATH = Path(__file__).parents[2] / "plugins/filter/kafka_topics.py"
-_SPEC = importlib.util.spec_from_file_location("kafka_topics", _PATH)
-kafka_topics = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(kafka_topics)
+from plugins.filter import kafka_topics
 
 MIB = 2**20
 OWN = {"name": "own", "partitions": 2, "settings": {"retention.bytes": 8 * MIB}}

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
 from ansible.errors import AnsibleFilterError
 
-sys.path.append(str(Path(__file__).parents[2] / "plugins/filter"))
-from storage import apart, safe_volumes, static_volumes, unmarked_nodes, volume_directories, volume_of
+from plugins.filter.storage import apart, safe_volumes, static_volumes, unmarked_nodes, volume_directories, volume_of
 
 SYSTEMS = {"postgres": "postgresql", "redis": "redis", "kafka": "kafka"}
 SIZING = {"postgresql": {"replicas": 3, "storage": "2Gi"}, "redis": {"replicas": 6, "storage": "1Gi"}}

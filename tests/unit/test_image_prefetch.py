@@ -3,7 +3,8 @@
 from types import SimpleNamespace
 
 import pytest
-from image_prefetch import present
+
+from plugins.modules.image_prefetch import present
 
 DIGEST = "sha256:" + "a" * 64
 KNOWN = [

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible.module_utils.kube_status import Hopeless, awaited, describe, pending
+
+from bootstrap.kube.status import Hopeless, awaited, describe, pending
 
 
 def found(kind, spec=None, status=None, generation=1):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from ansible.module_utils import kube_together
-from ansible.module_utils.kube_api import ApiError
+
+from bootstrap.kube import together as kube_together
+from bootstrap.kube.api import ApiError
 
 
 @pytest.fixture(autouse=True)

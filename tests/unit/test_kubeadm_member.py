@@ -3,8 +3,9 @@
 import json
 import stat
 
-import kubeadm_member
 import pytest
+
+from plugins.modules import kubeadm_member
 
 SETTINGS = {"settings.yaml": "one\n"}
 

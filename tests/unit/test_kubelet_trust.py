@@ -2,8 +2,9 @@
 
 import base64
 
-import kubelet_trust as trust
 import pytest
+
+from plugins.modules import kubelet_trust as trust
 
 OLD, NEW = (f"-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n" for text in ("b2xk", "bmV3"))
 KUBECONFIG = "clusters:\n- cluster:\n    certificate-authority-data: {data}\n    server: https://10.0.0.10:6443\n"

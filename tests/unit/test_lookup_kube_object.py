@@ -6,10 +6,11 @@ import sys
 
 import pytest
 from ansible.errors import AnsibleLookupError
-from ansible.module_utils.kube_api import ApiError
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import lookup_loader
 from ansible.template import Templar
+
+from bootstrap.kube.api import ApiError
 
 TERMS = ["apps/v1", "StatefulSet", "minio"]
 

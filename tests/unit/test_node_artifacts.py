@@ -7,8 +7,9 @@ import io
 import tarfile
 import threading
 
-import node_artifacts
 import pytest
+
+from plugins.modules import node_artifacts
 
 
 class Depot:

@@ -4,8 +4,9 @@ import grp
 import os
 import pwd
 
-import node_files
 import pytest
+
+from plugins.modules import node_files
 
 OWNER = {"owner": pwd.getpwuid(os.getuid()).pw_name, "group": grp.getgrgid(os.getgid()).gr_name}
 

@@ -10,9 +10,10 @@ import subprocess
 import threading
 from pathlib import Path
 
-import node_probe
 import pytest
-from ansible.module_utils.probe import hardware, network, software
+
+from plugins.module_utils.node.probe import hardware, network, software
+from plugins.modules import node_probe
 
 
 @pytest.fixture

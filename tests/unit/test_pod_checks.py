@@ -7,9 +7,10 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from ansible.module_utils import pod_checks
-from ansible.module_utils.kube_api import ApiError, KubeApi
-from ansible.module_utils.pod_checks import PRELUDE, definition, findings
+
+from bootstrap.checks import pods
+from bootstrap.checks.pods import PRELUDE, definition, findings
+from bootstrap.kube.api import ApiError, KubeApi
 
 
 def run(script, patience=0):
@@ -125,9 +126,9 @@ class Api(KubeApi):
 )
 def test_a_pod_that_its_node_could_not_start_is_made_again(monkeypatch, reasons, well):
     api = Api(*reasons)
-    monkeypatch.setattr(pod_checks, "KubeApi", lambda _: api)
-    monkeypatch.setattr(pod_checks, "explain", lambda _api, _pod: ["why"])
-    found = pod_checks.run({**CHECK, "pods": [POD]})
+    monkeypatch.setattr(pods, "KubeApi", lambda _: api)
+    monkeypatch.setattr(pods, "explain", lambda _api, _pod: ["why"])
+    found = pods.run({**CHECK, "pods": [POD]})
     assert [finding["ok"] for finding in found] == [well]
     assert api.there == {} and api.reasons == []
 
@@ -138,8 +139,8 @@ def test_pods_that_an_earlier_run_left_are_removed(monkeypatch, system, age, sta
     left = definition({**CHECK, "system": system}, POD, "old")
     left["metadata"]["creationTimestamp"] = made.isoformat()
     api.there[api.path(left)] = left
-    monkeypatch.setattr(pod_checks, "KubeApi", lambda _: api)
-    pod_checks.run({**CHECK, "pods": [POD]})
+    monkeypatch.setattr(pods, "KubeApi", lambda _: api)
+    pods.run({**CHECK, "pods": [POD]})
     assert list(api.there) == [api.path(left)] * stays
 
 

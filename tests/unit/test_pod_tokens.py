@@ -3,11 +3,12 @@
 import base64
 import json
 
-import pod_tokens
 import pytest
-from ansible.module_utils import site_pki
 
-OLD, NEW = (site_pki.public_key(site_pki.new_key()) for _ in range(2))
+from bootstrap.secrets import pki
+from plugins.modules import pod_tokens
+
+OLD, NEW = (pki.public_key(pki.new_key()) for _ in range(2))
 
 
 def put_token(folder, public):

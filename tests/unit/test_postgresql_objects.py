@@ -6,8 +6,9 @@ import base64
 import json
 
 import pytest
-from ansible.module_utils.postgresql_server import Server, database_statements, statements, user_statements
-from ansible.module_utils.scram import matches, verifier
+
+from bootstrap.postgresql.server import Server, database_statements, statements, user_statements
+from bootstrap.secrets.scram import matches, verifier
 
 USER = {
     "name": "voicehelper",
@@ -112,7 +113,7 @@ def member(name, role, **status):
 
 @pytest.fixture
 def server(monkeypatch):
-    monkeypatch.setattr("ansible.module_utils.postgresql_server.KubeApi", lambda kubeconfig: None)
+    monkeypatch.setattr("bootstrap.postgresql.server.KubeApi", lambda kubeconfig: None)
     return Server("kubeconfig", "kubectl", "space", {"app": "postgres"}, {"role": "leader"}, "postgres")
 
 

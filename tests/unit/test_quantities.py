@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-
 import pytest
 from ansible.errors import AnsibleFilterError
 
-_PATH = Path(__file__).parents[2] / "plugins/filter/quantities.py"
-_SPEC = importlib.util.spec_from_file_location("quantities", _PATH)
-quantities = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(quantities)
+from plugins.filter import quantities
 
 
 @pytest.mark.parametrize(

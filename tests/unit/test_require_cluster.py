@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible.module_utils import site_pki
+
+from bootstrap.secrets import pki
 
 ROOT = Path(__file__).parents[2]
 PLAYBOOK = f"""
@@ -73,8 +74,8 @@ def test_an_api_that_does_not_answer_is_an_error_even_in_check_mode(kubeconfig):
 @pytest.fixture
 def control_plane(tmp_path):
     """Port of an API server that answers by its own address alone, and what a kubeconfig trusts."""
-    authority = site_pki.make_ca("kubernetes", 100)
-    pair = site_pki.make_certificate(authority, site_pki.name_of("kube-apiserver"), ["127.0.0.1"], "member", 100)
+    authority = pki.make_ca("kubernetes", 100)
+    pair = pki.make_certificate(authority, pki.name_of("kube-apiserver"), ["127.0.0.1"], "member", 100)
     file = tmp_path / "pair.pem"
     file.write_text(pair["cert"] + pair["key"])
 

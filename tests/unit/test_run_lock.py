@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 
 import pytest
-from ansible.module_utils import run_lock
-from ansible.module_utils.kube_api import ApiError
+
+from bootstrap.kube import run_lock
+from bootstrap.kube.api import ApiError
 
 
 class Api:

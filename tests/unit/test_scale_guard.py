@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible.module_utils import scale_guard
+
+from bootstrap.kube import scale_guard
 
 DOMAIN = "example.org"
 

@@ -3,17 +3,16 @@
 import re
 from pathlib import Path
 
-import ansible.module_utils
 import pytest
 import yaml
 from cryptography import x509
 
-ROOT = Path(__file__).parents[2]
-ansible.module_utils.__path__.append(str(ROOT / "plugins/module_utils"))
-from ansible.module_utils import secret_entries, secret_rotation  # noqa: E402
-from ansible.module_utils.secret_rotation import STEPS, consumers, plan, rotatable, unfinished  # noqa: E402
-from ansible.module_utils.secret_store import SecretStoreError  # noqa: E402
+from bootstrap.secrets import rotation
+from bootstrap.secrets.entries import reconcile, versions
+from bootstrap.secrets.rotation import STEPS, consumers, plan, rotatable, unfinished
+from bootstrap.secrets.store import SecretStoreError
 
+ROOT = Path(__file__).parents[2]
 LIVES = {"ca_days": 3650, "days": 900, "renew_share": 0.3334, "fail_days": 45}
 WANTED = {
     "authority": {"kind": "ca", "common_name": "Test authority", "node_consumers": ["trust"], "consumers": ["trust"]},
@@ -30,14 +29,14 @@ SITE = yaml.safe_load((ROOT / "group_vars/all/secrets.yml").read_text())["site_s
 @pytest.fixture
 def made():
     entries = {}
-    secret_entries.reconcile(WANTED, entries, LIVES)
+    reconcile(WANTED, entries, LIVES)
     return entries
 
 
 def take(step, names, entries):
     """A step as the action takes it; the roles to run, by host group."""
-    secret_rotation.rotate(step, names, WANTED, entries, LIVES)
-    secret_entries.reconcile(WANTED, entries, LIVES)
+    rotation.rotate(step, names, WANTED, entries, LIVES)
+    reconcile(WANTED, entries, LIVES)
     return consumers(step, names, WANTED, entries)
 
 
@@ -83,12 +82,12 @@ class TestStages:
     def test_what_signs_or_encrypts_is_known_to_all_before_it_does(self, made, name):
         old = made[name]["value"]
         take("introduce", [name], made)
-        first, second = secret_entries.versions(made[name])
+        first, second = versions(made[name])
         assert (first, second) == (made[name]["previous"], made[name]["value"]) and first == old
         assert set(take("adopt", [name], made)["control_plane"]) == set(WANTED[name].get("control_plane_consumers", []))
-        assert secret_entries.versions(made[name]) == [second | {"ca": made[name]["value"]["ca"]} if name == "authority" else second, old]
+        assert versions(made[name]) == [second | {"ca": made[name]["value"]["ca"]} if name == "authority" else second, old]
         take("retire", [name], made)
-        assert secret_entries.versions(made[name]) == [made[name]["value"]]
+        assert versions(made[name]) == [made[name]["value"]]
 
     @pytest.mark.parametrize("ended_in", STEPS[:3])
     def test_an_interrupted_rotation_goes_on_with_the_same_value_and_ends(self, made, ended_in):
@@ -126,14 +125,14 @@ class TestPlan:
             plan([name], False, WANTED, made)
 
     def test_who_is_cut_off_is_said(self):
-        assert secret_rotation.cut_off(["authority", "login"], WANTED) == ["login: applications"]
+        assert rotation.cut_off(["authority", "login"], WANTED) == ["login: applications"]
 
 
 class TestTable:
     """group_vars/all/secrets.yml against the roles."""
 
     def test_every_consumer_is_a_role(self):
-        places = secret_rotation.PLACES
+        places = rotation.PLACES
         roles = {role.partition("/") for entry in SITE.values() for place in places for role in entry.get(place, [])}
         missing = [role for role, _, file in roles if not (ROOT / f"roles/{role}/tasks/{file or 'main'}.yml").is_file()]
         assert missing == []

@@ -5,19 +5,16 @@ import re
 import stat
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from types import SimpleNamespace
 
-import ansible.module_utils
 import pytest
 from ansible.parsing.vault import VaultLib, VaultSecret
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-ROOT = Path(__file__).parents[2]
-ansible.module_utils.__path__.append(str(ROOT / "plugins/module_utils"))
-from ansible.module_utils import secret_entries, site_pki  # noqa: E402
-from ansible.module_utils.secret_store import SecretStore, SecretStoreError  # noqa: E402
+from bootstrap.secrets import entries as secret_entries
+from bootstrap.secrets import pki
+from bootstrap.secrets.store import SecretStore, SecretStoreError
 
 WANTED = {
     "web": {"kind": "certificate", "ca": "authority", "common_name": "web", "sans": ["web.example", "10.0.0.7"]},
@@ -64,7 +61,7 @@ class TestKinds:
         certificate = x509.load_pem_x509_certificate(value["cert"].encode())
         certificate.verify_directly_issued_by(certificate)
         assert certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-        assert 3649 <= site_pki.days_left(value["cert"]) <= 3650
+        assert 3649 <= pki.days_left(value["cert"]) <= 3650
         assert value["ca"] == value["cert"]
 
     def test_certificate_is_signed_and_names_its_hosts(self, made):
@@ -129,8 +126,8 @@ class TestReconcile:
     def test_renewed_between_a_half_and_a_third_of_its_life_before_the_end(self, made, monkeypatch, past, due):
         wanted = WANTED | {f"web{number}": WANTED["web"] | {"common_name": f"web{number}"} for number in range(12)}
         reconcile(wanted, made)
-        now = site_pki.datetime.now(site_pki.UTC) + site_pki.timedelta(days=LIVES["days"] * past)
-        monkeypatch.setattr(site_pki, "datetime", SimpleNamespace(now=lambda _: now))
+        now = pki.datetime.now(pki.UTC) + pki.timedelta(days=LIVES["days"] * past)
+        monkeypatch.setattr(pki, "datetime", SimpleNamespace(now=lambda _: now))
         renewed = reconcile(wanted, made)
         assert {0: "none", 13: "all"}.get(len(renewed), "some") == due
         assert reconcile(wanted, made) == []
@@ -138,7 +135,7 @@ class TestReconcile:
     def test_certificate_never_outlives_its_authority(self):
         entries = {}
         reconcile(WANTED | {"authority": WANTED["authority"] | {"days": 100}}, entries)
-        assert site_pki.days_left(entries["web"]["value"]["cert"]) <= 100
+        assert pki.days_left(entries["web"]["value"]["cert"]) <= 100
 
 
 class TestCheck:

@@ -6,8 +6,9 @@ import json
 import subprocess
 
 import pytest
-from ansible.module_utils import toolbox
-from ansible.module_utils.toolbox import ProgramError, Toolbox
+
+from bootstrap.kube import toolbox
+from bootstrap.kube.toolbox import ProgramError, Toolbox
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import node_files
 import pytest
-from ansible.module_utils import units
 
+from plugins.module_utils.node import units
+from plugins.modules import node_files
 from tests.unit.test_node_files import entry
 
 SYSTEMCTL = """#!{python}

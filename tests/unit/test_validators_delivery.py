@@ -3,9 +3,9 @@
 import json
 
 import pytest
-from ansible.module_utils.validators.inventory import validate
 
 from artifacts.catalogue import Catalogue
+from bootstrap.validators.inventory import validate
 from tests.good_site import KUBERNETES, only, site
 from tests.whole_mirror import SITE as MIRROR
 from tests.whole_mirror import lock_file

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible.module_utils.validators.inventory import Site, validate
 
+from bootstrap.validators.inventory import Site, validate
 from tests.good_site import only, site, with_host
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 
 import pytest
-from ansible.module_utils.validators import fleet, machines
-from ansible.module_utils.validators.findings import Finding, headline, report, tolerate
+
+from bootstrap.validators import fleet, machines
+from bootstrap.validators.findings import Finding, headline, report, tolerate
 
 PROBE = {
     "hostname": "worker-1",

@@ -7,9 +7,9 @@ import subprocess
 from dataclasses import replace
 
 import pytest
-from ansible.module_utils.validators.forms import FORMS, kind
-from ansible.module_utils.validators.inventory import validate
 
+from bootstrap.validators.forms import FORMS, kind
+from bootstrap.validators.inventory import validate
 from tests.good_site import KNOWN, only, site, with_host
 
 OPTIONS, SHARED = KNOWN

@@ -7,10 +7,10 @@ import shlex
 
 import pytest
 import yaml
-from ansible.module_utils.validators.forms import FORMS, kind
-from ansible.module_utils.validators.inventory import Site
-from ansible.module_utils.validators.values import check_values
 
+from bootstrap.validators.forms import FORMS, kind
+from bootstrap.validators.inventory import Site
+from bootstrap.validators.values import check_values
 from tests.good_site import KNOWN
 
 OPTIONS, SHARED = KNOWN

@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
+from bootstrap.kube.api import KubeApi
+from tests import api_server
+
 PROJECT = Path(__file__).parents[3]
 FIXED = {"domain": "test.example.org", "labels": {"bundle": "test"}}
-sys.path.append(str(PROJECT / "tests"))
-import api_server
-from ansible.module_utils.kube_api import KubeApi
 
 
 @pytest.fixture(scope="module")

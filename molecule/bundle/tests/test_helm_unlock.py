@@ -6,17 +6,16 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 import yaml
 
+from bootstrap.kube.api import KubeApi
+from tests import api_server
+
 PROJECT = Path(__file__).parents[3]
-sys.path.append(str(PROJECT / "tests"))
-import api_server
-from ansible.module_utils.kube_api import KubeApi
 
 HOOK = {
     "apiVersion": "batch/v1",

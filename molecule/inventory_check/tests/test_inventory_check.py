@@ -1,16 +1,14 @@
 """Every site of this repository passes the inventory check once its mirror is there."""
 
 import os
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.whole_mirror import lock_file
+
 PROJECT = Path(os.environ["MOLECULE_PROJECT_DIRECTORY"])
 SITES = sorted(path.parent.name for path in PROJECT.glob("inventories/*/hosts.yml"))
-sys.path.append(str(PROJECT))
-
-from tests.whole_mirror import lock_file
 
 
 @pytest.mark.parametrize("site", SITES)

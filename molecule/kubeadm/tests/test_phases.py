@@ -8,7 +8,7 @@ from reach import REPOSITORY, addresses, hosts
 
 testinfra_hosts = hosts("control_plane")
 TEMPLATES = REPOSITORY / "roles/kubeadm/templates"
-PHASES = ("etcd local", "control-plane all")  # as plugins/module_utils/control_plane.py runs them
+PHASES = ("etcd local", "control-plane all")  # as plugins/module_utils/node/control_plane.py runs them
 OTHER = "203.0.113.5"
 SCRIPT = """
 cd $(mktemp --directory)

@@ -7,14 +7,12 @@ import os
 import subprocess
 from pathlib import Path
 
-import ansible.module_utils
 import pytest
 import yaml
 
-PROJECT = Path(__file__).parents[3]
-ansible.module_utils.__path__.append(str(PROJECT / "plugins/module_utils"))
-from ansible.module_utils.kube_api import KubeApi
+from bootstrap.kube.api import KubeApi
 
+PROJECT = Path(__file__).parents[3]
 LABEL = "example.org/bundle"
 
 

@@ -10,7 +10,6 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-sys.path.pop(0)  # this file may lie there, called like a library
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError

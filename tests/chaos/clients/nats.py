@@ -12,7 +12,6 @@ import sys
 import time
 from contextlib import suppress
 
-sys.path.pop(0)  # this file may lie there, called like the library
 import nats
 from nats.js.api import AckPolicy, ConsumerConfig, StreamConfig
 

@@ -1,0 +1,58 @@
+"""The toolbox pod: Python programs that run inside the cluster, where every system can be reached."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+
+from bootstrap.kube.api import KubeApi
+
+NAME = "toolbox"
+_ABSENT = ("unable to upgrade connection", "container not found", "error dialing backend", "not have a host assigned", "cannot exec", "EOF")
+
+
+class ProgramError(Exception):
+    """The program failed or gave no answer; the text is what it said."""
+
+
+class Toolbox:
+    """The Deployment `toolbox` of a namespace, reached by kubectl exec.
+
+    :param patience: seconds in which a pod that is just being replaced may come back.
+    """
+
+    def __init__(self, kubeconfig, kubectl, namespace, patience=60):
+        self._api, self._namespace, self._patience = KubeApi(kubeconfig), namespace, patience
+        self._kubectl = [kubectl, "--kubeconfig", kubeconfig, "--namespace", namespace]
+
+    def exists(self):
+        """Whether a pod of it is ready."""
+        reference = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": NAME, "namespace": self._namespace}}
+        found = self._api.get(reference)
+        return bool(found and found.get("status", {}).get("readyReplicas"))
+
+    def run(self, program, wanted, timeout):
+        """Run a program with `wanted` as its input; the actions that it names.
+
+        :raises ProgramError: it failed, or its last line is no answer.
+        :raises subprocess.TimeoutExpired: it did not end in `timeout` seconds.
+        """
+        command = [*self._kubectl, "exec", "--stdin", f"deployment/{NAME}", "--", "timeout", str(timeout), "python3", "-c", program]
+        deadline = time.monotonic() + self._patience
+        while True:
+            done = subprocess.run(command, input=json.dumps(wanted), text=True, capture_output=True, timeout=timeout + 30, check=False)
+            if done.returncode == 0:
+                return _actions(done.stdout)
+            if time.monotonic() > deadline or not any(word in done.stderr for word in _ABSENT):
+                raise ProgramError((done.stderr or done.stdout).strip()[-4000:] or f"exit code {done.returncode}")
+            time.sleep(1)
+
+
+def _actions(output):
+    """`actions` of the answer in the last line."""
+    lines = output.strip().splitlines()
+    try:
+        return [str(action) for action in json.loads(lines[-1])["actions"]]
+    except (IndexError, KeyError, TypeError, ValueError) as error:
+        raise ProgramError(f'found {lines[-1:]} as its last line; wanted {{"actions": [...]}}') from error

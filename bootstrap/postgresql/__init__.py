@@ -1,0 +1,1 @@
+"""What PostgreSQL is asked and told through its pods."""

@@ -1,0 +1,1 @@
+"""A site's secrets: made, kept encrypted, rotated and guarded; its CAs and certificates among them."""
