@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from plugins.module_utils.node.member_facts import fingerprint
+from ansible.module_utils.node.member_facts import fingerprint
 
 PERMISSION = "new-secret:"
 SHOWN = 16  # digits of a fingerprint; nobody compares sixty-four

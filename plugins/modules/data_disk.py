@@ -64,9 +64,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-
-from ..module_utils.node import disk_facts, disk_plan, volume_marks
-from ..module_utils.node.node_steps import Node
+from ansible.module_utils.node import disk_facts, disk_plan, volume_marks
+from ansible.module_utils.node.node_steps import Node
 
 CRYPTTAB = Path("/etc/crypttab")
 UNITS = Path("/etc/systemd/system")

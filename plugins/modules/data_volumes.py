@@ -47,9 +47,8 @@ import subprocess
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-
-from ..module_utils.node import project_quota, volume_marks
-from ..module_utils.node.node_steps import Node
+from ansible.module_utils.node import project_quota, volume_marks
+from ansible.module_utils.node.node_steps import Node
 
 
 def make(node, params):

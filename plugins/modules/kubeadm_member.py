@@ -66,10 +66,9 @@ import time
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-
-from ..module_utils.node import control_plane
-from ..module_utils.node import member_facts as facts
-from ..module_utils.node.control_plane import KUBEADM, ControlPlane, Failed, put, write_settings
+from ansible.module_utils.node import control_plane
+from ansible.module_utils.node import member_facts as facts
+from ansible.module_utils.node.control_plane import KUBEADM, ControlPlane, Failed, put, write_settings
 
 KERNEL_CHECK = re.compile(r"(CONFIG|CGROUPS|OS|KERNEL)\w*: ")  # what kubeadm prints of the kernel drowns the reason
 # The API and etcd are reached directly, whatever proxies the login has; and kubeadm would write those into the static pods.

@@ -28,10 +28,9 @@ import time
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-
-from ..module_utils.node import member_facts as facts
-from ..module_utils.node import units
-from ..module_utils.node.control_plane import content, put
+from ansible.module_utils.node import member_facts as facts
+from ansible.module_utils.node import units
+from ansible.module_utils.node.control_plane import content, put
 
 KUBECONFIG, BOOTSTRAP, CA = (facts.KUBERNETES / name for name in ("kubelet.conf", "bootstrap-kubelet.conf", "pki/ca.crt"))
 CERTIFICATES = [Path(f"/var/lib/kubelet/pki/kubelet-{kind}-current.pem") for kind in ("client", "server")]

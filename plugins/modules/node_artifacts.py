@@ -54,9 +54,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.node.file_bundle import make_parents
 from ansible.module_utils.urls import open_url
-
-from ..module_utils.node.file_bundle import make_parents
 
 BLOCK = 1 << 20  # bytes read at a time
 

@@ -70,9 +70,8 @@ import tempfile
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-
-from ..module_utils.node import units
-from ..module_utils.node.file_bundle import current, differs, keep, proven, write
+from ansible.module_utils.node import units
+from ansible.module_utils.node.file_bundle import current, differs, keep, proven, write
 
 FILE_SPEC = {
     "path": {"type": "path", "required": True},

@@ -60,8 +60,7 @@ import time
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-
-from ..module_utils.node.probe import hardware, network, packet_filter, software
+from ansible.module_utils.node.probe import hardware, network, packet_filter, software
 
 PEER_SPEC = {
     "name": {"type": "str", "required": True},

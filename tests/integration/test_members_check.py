@@ -7,9 +7,9 @@ import subprocess
 
 import pytest
 import yaml
+from ansible.module_utils.node.member_facts import fingerprint
 
 from bootstrap.secrets.pki import make_ca, public_key
-from plugins.module_utils.node.member_facts import fingerprint
 
 SITE = {
     "platform_size": "minimal",

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from ansible.module_utils.node import control_plane as plane
+from ansible.module_utils.node import member_facts as facts
 
-from plugins.module_utils.node import control_plane as plane
-from plugins.module_utils.node import member_facts as facts
 from plugins.modules import kubeadm_member
 
 PROGRAM = f"""#!{sys.executable}

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
+from ansible.module_utils.node import control_plane as plane
 
-from plugins.module_utils.node import control_plane as plane
 from plugins.modules import kubeadm_member
 
 OLD = '{"containers": [{"id": "the-old-one", "createdAt": "0"}]}'

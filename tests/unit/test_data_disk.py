@@ -5,9 +5,9 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
+from ansible.module_utils.node import disk_facts, disk_plan
+from ansible.module_utils.node.node_steps import Node
 
-from plugins.module_utils.node import disk_facts, disk_plan
-from plugins.module_utils.node.node_steps import Node
 from plugins.modules import data_disk
 
 WANTED = disk_plan.Wanted("/data", "voicehelper", "xfs", ("noatime", "prjquota"))

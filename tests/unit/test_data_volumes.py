@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 import pytest
+from ansible.module_utils.node import node_steps, project_quota, volume_marks
 
-from plugins.module_utils.node import node_steps, project_quota, volume_marks
 from plugins.modules import data_volumes
 
 SITE, CLAIM, OTHER = "5173a0c1b2d4", "space/data-minio-2", "space/data-minio-3"

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-
-from plugins.module_utils.node import disk_plan
-from plugins.module_utils.node.disk_plan import Disk, Refused, Wanted
+from ansible.module_utils.node import disk_plan
+from ansible.module_utils.node.disk_plan import Disk, Refused, Wanted
 
 PLAIN = Wanted("/data", "voicehelper", "xfs", ("noatime",))
 JOINED = replace(PLAIN, joined=True)

@@ -11,8 +11,8 @@ import threading
 from pathlib import Path
 
 import pytest
+from ansible.module_utils.node.probe import hardware, network, software
 
-from plugins.module_utils.node.probe import hardware, network, software
 from plugins.modules import node_probe
 
 

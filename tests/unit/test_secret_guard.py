@@ -1,9 +1,9 @@
 """Whose secrets lie on a node: those in force, and the previous ones while they are being rotated."""
 
 import pytest
+from ansible.module_utils.node.member_facts import fingerprint
 
 from bootstrap.secrets.guard import refusals
-from plugins.module_utils.node.member_facts import fingerprint
 
 OLD, NEW = (f"-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n" for text in ("b2xk", "bmV3"))
 ENCRYPTION = 'providers:\n  - secretbox:\n      keys:\n        - {name: site, secret: "%s"}\n        - {name: site, secret: "%s"}\n'

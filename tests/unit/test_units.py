@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from ansible.module_utils.node import units
 
-from plugins.module_utils.node import units
 from plugins.modules import node_files
 from tests.unit.test_node_files import entry
 

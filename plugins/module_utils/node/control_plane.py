@@ -15,8 +15,8 @@ from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
 
-from . import member_facts as facts
-from .file_bundle import current, write
+from ansible.module_utils.node import member_facts as facts
+from ansible.module_utils.node.file_bundle import current, write
 
 CONFIG = facts.KUBERNETES / "kubeadm.yaml"
 MANIFESTS = facts.KUBERNETES / "manifests"

@@ -8,7 +8,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from .disk_plan import Disk
+from ansible.module_utils.node.disk_plan import Disk
 
 _SYS = Path("/sys/class/block")
 _EDGE = 1 << 20  # bytes looked at on either end of a disk: boot sectors, partition tables, RAID and file system headers

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 
-from .file_bundle import current, differs, write
+from ansible.module_utils.node.file_bundle import current, differs, write
 
 
 class Node:

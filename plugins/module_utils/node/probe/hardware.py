@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from .. import disk_facts, disk_plan
+from ansible.module_utils.node import disk_facts, disk_plan
 
 GIB = 1024**3
 SECTOR = 512

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .software import output_lines
+from ansible.module_utils.node.probe.software import output_lines
 
 NFT = "/usr/sbin/nft"
 MEANING = f'{NFT} -f "$1" && {NFT} --stateless list ruleset'
