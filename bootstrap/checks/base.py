@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from bootstrap.errors import BootstrapError
 from bootstrap.kube.api import KubeApi
 
 POLL_SECONDS = 0.4
@@ -123,11 +124,11 @@ def check(name: str, *, probing: bool = False) -> Callable[[Check], Check]:
 def run(site: Site, names: Iterable[str], playground: Callable[[Site], Any], *, read_only: bool = False) -> list[Finding]:
     """Run the named checks together and give what they found, in the order of their names.
 
-    Raises KeyError, naming the known ones, for a check that does not exist.
+    Raises BootstrapError, naming the known ones, for a check that does not exist.
     """
     wanted = [name for name in names if not (read_only and name in PROBING)]
     if unknown := [name for name in wanted if name not in CHECKS]:
-        raise KeyError(f"unknown checks {', '.join(unknown)}; known: {', '.join(sorted(CHECKS))}")
+        raise BootstrapError(f"unknown checks {', '.join(unknown)}; known: {', '.join(sorted(CHECKS))}")
     with playground(site) if PROBING.intersection(wanted) else nullcontext() as ground, ThreadPoolExecutor(len(wanted) or 1) as pool:
         return [finding for findings in pool.map(lambda name: _one(name, site, ground), wanted) for finding in findings]
 

@@ -1,7 +1,7 @@
 """A small Kubernetes API client on the standard library.
 
-The official client costs about a second to import, which a run with thirty components pays thirty times.
-What is needed here is a handful of REST calls, so this speaks HTTP itself and starts in 40 ms.
+What is needed here is a handful of REST calls, so this speaks HTTP itself and starts in 40 ms. Why the official client does not:
+docs/decisions/0003.
 """
 
 from __future__ import annotations
@@ -18,13 +18,15 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import yaml
 
+from bootstrap.errors import BootstrapError
+
 APPLY = "application/apply-patch+yaml"
 # Answers of an API server, a webhook or an etcd that is starting or moving; every request made here may be repeated.
 _PASSING = {409, 429, 502, 503, 504}
 _PASSING_TEXT = ("failed calling webhook", "etcdserver:", "context deadline exceeded", "connection refused")
 
 
-class ApiError(Exception):
+class ApiError(BootstrapError):
     """The API server refused a request. `status` is the HTTP status, `message` its explanation."""
 
     def __init__(self, status, message):
@@ -42,6 +44,7 @@ class KubeApi:
     :param kubeconfig: path of a kubeconfig with a client certificate or a token.
     :param patience: seconds during which a request that meets a passing fault is repeated.
     :param server: URL of one API server, in place of the one that the kubeconfig names.
+    :raises ApiError: there is no such file (status 0).
     """
 
     def __init__(self, kubeconfig, patience=60, server=""):
@@ -159,7 +162,11 @@ def _fault(status, message):
 
 
 def _current(kubeconfig):
-    config = yaml.safe_load(Path(kubeconfig).read_text())
+    try:
+        config = yaml.safe_load(Path(kubeconfig).read_text())
+    except FileNotFoundError:
+        message = f"kubeconfig {kubeconfig}: found no file; wanted the cluster's, which playbooks/kubernetes.yml delivers."
+        raise ApiError(0, message) from None
 
     def named(kind, name):
         return next(entry[kind] for entry in config[f"{kind}s"] if entry["name"] == name)

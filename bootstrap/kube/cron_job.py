@@ -7,6 +7,7 @@ import secrets
 import textwrap
 import time
 
+from bootstrap.errors import BootstrapError
 from bootstrap.kube.api import ApiError
 from bootstrap.kube.status import Hopeless, explain, pending
 
@@ -16,7 +17,7 @@ WAIT_SECONDS = 20.0  # and while it says nothing, what it waits for is shown
 LINES, WIDTH = 20, 160
 
 
-class JobFailed(Exception):
+class JobFailed(BootstrapError):
     """The Job failed or did not end in time; the text says why."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+from bootstrap.errors import BootstrapError
 from bootstrap.kube.stages import stages
 from bootstrap.kube.status import describe
 
@@ -56,7 +57,7 @@ def claims(api, objects):
 def remove(api, objects, timeout):
     """Delete objects, those first that others do not depend on; each stage is gone, its pods too, before the next.
 
-    :raises TimeoutError: naming what is still there after `timeout` seconds.
+    :raises BootstrapError: naming what is still there after `timeout` seconds.
     """
     deadline = time.monotonic() + timeout
     for stage in reversed(stages(objects)):
@@ -64,7 +65,7 @@ def remove(api, objects, timeout):
             api.delete(item, {"propagationPolicy": "Background"})
         while left := _left(api, stage):
             if time.monotonic() > deadline:
-                raise TimeoutError(f"still there after {timeout:.0f} s: {', '.join(left)}")
+                raise BootstrapError(f"still there after {timeout:.0f} s: {', '.join(left)}")
             time.sleep(_POLL_SECONDS)
 
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from bootstrap.errors import BootstrapError
 from bootstrap.kube.api import ApiError, KubeApi
 
 LEASE = {
@@ -25,7 +26,7 @@ _LOOK_SECONDS = 1
 _CONFLICT = 409
 
 
-class Held(Exception):
+class Held(BootstrapError):
     """Another run holds the lock; the text names it."""
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from bootstrap.errors import BootstrapError
+
 _LOG_LINES = 8
 _EVENTS = 6
 
 
-class Hopeless(Exception):
+class Hopeless(BootstrapError):
     """The object will not become ready however long one waits."""
 
 

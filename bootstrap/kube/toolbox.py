@@ -6,13 +6,14 @@ import json
 import subprocess
 import time
 
+from bootstrap.errors import BootstrapError
 from bootstrap.kube.api import KubeApi
 
 NAME = "toolbox"
 _ABSENT = ("unable to upgrade connection", "container not found", "error dialing backend", "not have a host assigned", "cannot exec", "EOF")
 
 
-class ProgramError(Exception):
+class ProgramError(BootstrapError):
     """The program failed or gave no answer; the text is what it said."""
 
 
@@ -35,13 +36,15 @@ class Toolbox:
     def run(self, program, wanted, timeout):
         """Run a program with `wanted` as its input; the actions that it names.
 
-        :raises ProgramError: it failed, or its last line is no answer.
-        :raises subprocess.TimeoutExpired: it did not end in `timeout` seconds.
+        :raises ProgramError: it failed, did not end in `timeout` seconds, or its last line is no answer.
         """
         command = [*self._kubectl, "exec", "--stdin", f"deployment/{NAME}", "--", "timeout", str(timeout), "python3", "-c", program]
         deadline = time.monotonic() + self._patience
         while True:
-            done = subprocess.run(command, input=json.dumps(wanted), text=True, capture_output=True, timeout=timeout + 30, check=False)
+            try:
+                done = subprocess.run(command, input=json.dumps(wanted), text=True, capture_output=True, timeout=timeout + 30, check=False)
+            except subprocess.TimeoutExpired:
+                raise ProgramError(f"it did not end in {timeout} s") from None  # the cause quotes the program
             if done.returncode == 0:
                 return _actions(done.stdout)
             if time.monotonic() > deadline or not any(word in done.stderr for word in _ABSENT):

@@ -6,6 +6,7 @@ import json
 import subprocess
 import time
 
+from bootstrap.errors import BootstrapError
 from bootstrap.kube.api import KubeApi
 from bootstrap.secrets.scram import matches, verifier
 
@@ -92,8 +93,8 @@ def statements(users, databases, state):
     return wanted + [pair for item in databases for pair in database_statements(item, state["databases"].get(item["name"]))]
 
 
-class ServerError(Exception):
-    """psql refused; the text is what it said."""
+class ServerError(BootstrapError):
+    """psql refused, or did not end; the text is what it said."""
 
 
 class Server:
@@ -162,7 +163,10 @@ class Server:
 
     def _run(self, words, text=""):
         command = [*self._kubectl, "exec", "--stdin", self._pod, "--container", self._container, "--", *words]
-        done = subprocess.run(command, input=text, text=True, capture_output=True, timeout=_EXEC_SECONDS, check=False)
+        try:
+            done = subprocess.run(command, input=text, text=True, capture_output=True, timeout=_EXEC_SECONDS, check=False)
+        except subprocess.TimeoutExpired:
+            raise ServerError(f"{words[0]} did not end in {_EXEC_SECONDS} s") from None  # the cause quotes what it ran
         if done.returncode:
             raise ServerError(done.stderr.strip() or f"{words[0]} ended with {done.returncode}")
         return done.stdout

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from bootstrap.errors import BootstrapError
 from bootstrap.kube.api import ApiError
 from bootstrap.kube.status import pending
 
@@ -25,7 +26,7 @@ _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE--
 _DATA = re.compile(r"(?<=certificate-authority-data: )\S+")
 
 
-class Untold(Exception):
+class Untold(BootstrapError):
     """Somebody did not follow in time; the text says who, and what was found and wanted."""
 
 

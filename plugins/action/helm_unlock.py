@@ -5,38 +5,19 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 
-from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from bootstrap.kube.api import ApiError, KubeApi
+from bootstrap.ansible import KubernetesAction
 
 _POLL_SECONDS = 5.0
 
 
-class ActionModule(ActionBase):
+class ActionModule(KubernetesAction):
     """Gives a helm that is at work the time that it may take, and takes the lock of a killed one away."""
 
-    TRANSFERS_FILES = False
-    _supports_check_mode = True
-    _requires_connection = False
-
-    def run(self, tmp=None, task_vars=None):
-        """See the documentation of the module."""
-        super().run(tmp, task_vars)
-        _, arguments = self.validate_argument_spec(
-            argument_spec={
-                "kubeconfig": {"type": "path", "required": True},
-                "namespace": {"type": "str", "required": True},
-                "name": {"type": "str", "required": True},
-                "timeout": {"type": "int", "required": True},
-            }
-        )
-        release = f"release {arguments['namespace']}/{arguments['name']}"
-        try:
-            removed = unlock(KubeApi(arguments.pop("kubeconfig")), **arguments, check=self._task.check_mode)
-        except ApiError as error:
-            raise AnsibleActionFail(f"{release}: {error}") from error
+    def execute(self, arguments, task_vars):
+        self.about = f"release {arguments['namespace']}/{arguments['name']}"
+        removed = unlock(self.cluster(arguments), arguments["namespace"], arguments["name"], arguments["timeout"], self.check)
         return {"changed": bool(removed), "removed": removed}
 
 

@@ -11,11 +11,11 @@ from ansible.errors import AnsibleError
 from ansible.inventory.group import Group
 from ansible.inventory.host import Host
 from ansible.inventory.manager import InventoryManager
-from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
 from ansible.vars.hostvars import HostVars, HostVarsVars
 from ansible.vars.plugins import get_vars_from_inventory_sources
 
+from bootstrap.ansible import ControllerAction
 from bootstrap.validators.declared import SHARED, known
 from bootstrap.validators.findings import Finding, headline, report
 from bootstrap.validators.inventory import Site, validate
@@ -53,23 +53,17 @@ class Resolved(Mapping):
             yield Finding(self.host, name, reason, "a value that can be computed", "Correct the expression")
 
 
-class ActionModule(ActionBase):
-    """Arguments: `removed`, a dict of variable names no longer read and what stands in their place."""
+class ActionModule(ControllerAction):
+    """Shows one table of all findings; those that are fatal fail the task."""
 
-    _requires_connection = False
-    _supports_check_mode = True
-    TRANSFERS_FILES = False
-    _VALID_ARGS = frozenset(("removed", "secrets_file"))
-
-    def run(self, tmp=None, task_vars=None):
-        super().run(tmp, task_vars)
+    def execute(self, arguments, task_vars):
         groups = {group: list(hosts) for group, hosts in task_vars["groups"].items()}
         site = Site(
             variables=Resolved("site", self._variables(task_vars["inventory_hostname"], task_vars["hostvars"])),
             hosts={host: Resolved(host, self._variables(host, task_vars["hostvars"])) for host in groups.get("nodes", [])},
             groups=groups,
-            removed=self._task.args.get("removed") or {},
-            secrets_error=self._secrets_error(self._task.args.get("secrets_file")),
+            removed=arguments["removed"],
+            secrets_error=self._secrets_error(arguments["secrets_file"]),
             **self._sources(task_vars),
         )
         findings = validate(site)
@@ -80,7 +74,7 @@ class ActionModule(ActionBase):
         if findings:
             self._display.display(f"\n{report(findings)}\n", color=C.COLOR_ERROR if fatal else C.COLOR_WARN)
         summary = headline(findings, f"inventory of {nodes}")
-        return {"failed": fatal, "changed": False, "msg": f"{summary}. {ADVICE}" if fatal else summary}
+        return {"failed": fatal, "msg": f"{summary}. {ADVICE}" if fatal else summary}
 
     def _variables(self, host: str, hostvars: HostVars) -> HostVarsVars:
         """A host's variables as its own tasks see them: those of a mere look into `hostvars` cannot look at another host in turn."""

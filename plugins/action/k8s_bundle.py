@@ -8,12 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import yaml
-from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 from ansible.template import trust_as_template
 from ansible.utils.display import Display
 
-from bootstrap.kube.api import ApiError, KubeApi, UnknownKind
+from bootstrap.ansible import KubernetesAction
+from bootstrap.errors import BootstrapError
+from bootstrap.kube.api import ApiError, UnknownKind
 from bootstrap.kube.claim_guard import keep
 from bootstrap.kube.scale_guard import declare, refusals
 from bootstrap.kube.stages import stages
@@ -29,58 +29,43 @@ _SERVER_FIELDS = ("managedFields", "resourceVersion", "generation", "uid", "crea
 _HIDDEN = "(hidden)"
 
 
-class ActionModule(ActionBase):
-    """Arguments: name, template, kubeconfig, domain, labels, wait (true, false or a list of references), timeout (seconds), confirmed."""
+class ActionModule(KubernetesAction):
+    """What is refused is refused before anything is changed. A check asks the server, which tries each object and keeps none."""
 
-    TRANSFERS_FILES = False
-    _VALID_ARGS = frozenset(("name", "template", "kubeconfig", "domain", "labels", "wait", "timeout", "confirmed"))
-
-    def run(self, tmp=None, task_vars=None):
-        result = super().run(tmp, task_vars)
-        arguments, check = self._task.args, self._task.check_mode
-        name, domain, timeout = arguments["name"], arguments["domain"], float(arguments.get("timeout", 300))
+    def execute(self, arguments, task_vars):
+        name, domain = arguments["name"], arguments["domain"]
         source = self._find_needle("templates", arguments["template"])
         objects = parse(rendered(self._loader, self._templar, source, task_vars), source)
         for item in objects:
-            prepare(item, arguments.get("labels") or {})
+            prepare(item, arguments["labels"])
         declare(objects, domain)
-        if not Path(arguments["kubeconfig"]).is_file():
-            raise AnsibleActionFail(f"{name}: no kubeconfig at {arguments['kubeconfig']}: run playbooks/kubernetes.yml")
-
-        api, deadline = KubeApi(arguments["kubeconfig"]), time.monotonic() + timeout
+        self.about = name
+        api, deadline = self.cluster(arguments), time.monotonic() + arguments["timeout"]
         kept, small = keep(api, objects)
         # A check does not grow the volumes that the run before it would have grown.
-        if refused := refusals(api, name, objects, arguments.get("confirmed") or [], domain) + ([] if check else small):
-            raise AnsibleActionFail("\n".join([f"{name}: nothing was changed", *(f"  {line}" for line in refused)]))
-        if not check:
-            _stop(api, name, objects, domain)
+        if refused := refusals(api, name, objects, arguments["confirmed"], domain) + ([] if self.check else small):
+            raise BootstrapError("\n".join(["nothing was changed", *(f"  {line}" for line in refused)]))
+        if not self.check:
+            stop_changed(api, objects, domain, _STOP_SECONDS)
         changes, applied = [], []
         for stage in stages(objects):
-            outcomes = _apply(api, name, stage, check, deadline)
+            outcomes = _apply(api, name, stage, self.check, deadline)
             applied += [after for _, _, after in outcomes]
             changes += [(item, before, after) for item, before, after in outcomes if differs(before, after)]
-            if not check:  # a custom resource of the next stage needs its definition to be served
+            if not self.check:  # a custom resource of the next stage needs its definition to be served
                 kinds = [(item, None) for item in applied if item["kind"] == "CustomResourceDefinition"]
                 _wait(api, name, kinds, deadline)
-        if not check:
-            _wait(api, name, _wanted(arguments.get("wait", True), applied), deadline)
+        if not self.check:
+            _wait(api, name, _wanted(arguments["wait"], applied), deadline)
 
-        result.update(changed=bool(changes), objects=len(objects))
-        result["kept"] = kept
         if changes:
             for line in kept:
                 Display().display(line)
-        result["changed_objects"] = [f"{describe(i)} {'changed' if before else 'created'}" for i, before, _ in changes]
-        if self._task.diff:
+        said = [f"{describe(item)} {'changed' if before else 'created'}" for item, before, _ in changes]
+        result = {"changed": bool(changes), "objects": len(objects), "kept": kept, "changed_objects": said}
+        if self.diff:
             result["diff"] = [_diff(*change) for change in changes]
         return result
-
-
-def _stop(api, name, objects, domain):
-    try:
-        stop_changed(api, objects, domain, _STOP_SECONDS)
-    except ApiError as error:
-        raise AnsibleActionFail(f"{name}: {error.message}") from error
 
 
 def rendered(loader, templar, source, variables):
@@ -98,7 +83,7 @@ def rendered(loader, templar, source, variables):
 def parse(text, source):
     """The objects of a multi-document YAML text.
 
-    :raises AnsibleActionFail: with the text around the place where it is no YAML, or the document that is no object.
+    :raises BootstrapError: with the text around the place where it is no YAML, or the document that is no object.
     """
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
@@ -106,11 +91,11 @@ def parse(text, source):
     except yaml.MarkedYAMLError as error:
         line = (error.problem_mark or error.context_mark).line
         around = "\n".join(f"{n + 1:5} {content}" for n, content in enumerate(text.splitlines()) if abs(n - line) < 4)
-        raise AnsibleActionFail(f"{source} renders to no YAML: {error.problem}, line {line + 1}\n{around}") from error
+        raise BootstrapError(f"{source} renders to no YAML: {error.problem}, line {line + 1}\n{around}") from error
     for item in objects:
         named = isinstance(item, dict) and (item.get("metadata") or {}).get("name")
         if not (named and item.get("apiVersion") and item.get("kind")):
-            raise AnsibleActionFail(f"{source}: a document has no apiVersion, kind or metadata.name: {str(item)[:200]}")
+            raise BootstrapError(f"{source}: a document has no apiVersion, kind or metadata.name: {str(item)[:200]}")
     return objects
 
 
@@ -167,7 +152,7 @@ def _apply(api, manager, objects, check, deadline):
     refused = [f"  {describe(item)}: {after.message}" for item, _, after in outcomes if isinstance(after, ApiError)]
     if refused:
         count = f"{len(refused)} of {len(objects)}"
-        raise AnsibleActionFail("\n".join([f"{manager}: {count} objects were refused", *refused]))
+        raise BootstrapError("\n".join([f"{count} objects were refused", *refused]))
     return outcomes
 
 
@@ -197,8 +182,8 @@ def _wait(api, bundle, wanted, deadline):
             if reason:
                 missing.append((item, condition, found, reason))
         if missing and (hopeless or time.monotonic() > deadline):
-            head = f"{bundle}: {'failed' if hopeless else 'not ready in time'}"
-            raise AnsibleActionFail("\n".join([head, *(line for m in missing for line in _report(api, *m))]))
+            head = "failed" if hopeless else "not ready in time"
+            raise BootstrapError("\n".join([head, *(line for m in missing for line in _report(api, *m))]))
         if missing and time.monotonic() - said > _PROGRESS_SECONDS:
             said = time.monotonic()
             Display().display(f"{bundle}: waiting for " + ", ".join(f"{describe(i)} ({r})" for i, _, _, r in missing))

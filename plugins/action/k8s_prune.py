@@ -4,46 +4,28 @@ from __future__ import annotations
 
 from itertools import groupby
 
-from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from bootstrap.kube.api import ApiError, KubeApi
+from bootstrap.ansible import KubernetesAction
 from bootstrap.kube.prune import claims, find, remove
 from bootstrap.kube.status import describe
 
 
-class ActionModule(ActionBase):
+class ActionModule(KubernetesAction):
     """Gives the objects that it removed, or would remove."""
 
-    TRANSFERS_FILES = False
-    _supports_check_mode = True
-    _requires_connection = False
+    about = "What the mode does not have could not be removed"
 
-    def run(self, tmp=None, task_vars=None):
-        """See the documentation of the module."""
-        super().run(tmp, task_vars)
-        _, arguments = self.validate_argument_spec(
-            argument_spec={
-                "kubeconfig": {"type": "path", "required": True},
-                "label": {"type": "str", "required": True},
-                "bundles": {"type": "list", "elements": "str", "required": True},
-                "remove": {"type": "bool", "default": False},
-                "timeout": {"type": "int", "default": 300},
-            }
-        )
+    def execute(self, arguments, task_vars):
         label, told = arguments["label"], arguments["remove"]
-        try:
-            api = KubeApi(arguments["kubeconfig"])
-            objects = find(api, label, arguments["bundles"])
-            kept = claims(api, objects)
-            if objects:
-                verb = "" if not told else "would be removed" if self._task.check_mode else "are removed"
-                Display().display("\n".join(_announcement(objects, kept, label, verb)), color="yellow")
-            if told and not self._task.check_mode:
-                remove(api, objects, arguments["timeout"])
-        except (ApiError, TimeoutError) as error:
-            raise AnsibleActionFail(f"What the mode does not have could not be removed: {error}") from error
+        api = self.cluster(arguments)
+        objects = find(api, label, arguments["bundles"])
+        kept = claims(api, objects)
+        if objects:
+            verb = "" if not told else "would be removed" if self.check else "are removed"
+            Display().display("\n".join(_announcement(objects, kept, label, verb)), color="yellow")
+        if told and not self.check:
+            remove(api, objects, arguments["timeout"])
         return {"changed": told and bool(objects), "objects": [describe(item) for item in objects], "kept": kept}
 
 

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import time
 
-from ansible.plugins.action import ActionBase
+from bootstrap.ansible import ControllerAction
 
 
-class ActionModule(ActionBase):
+class ActionModule(ControllerAction):
     """The node's clock is read between two looks at ours, so that a slow node or network never counts as a wrong clock."""
 
-    TRANSFERS_FILES = False
+    _requires_connection = True
 
-    def run(self, tmp=None, task_vars=None):
-        super().run(tmp, task_vars)
+    def execute(self, arguments, task_vars):
         before = time.time()
-        result = self._execute_module(module_name="node_probe", module_args=self._task.args, task_vars=task_vars)
+        result = self._execute_module(module_name="node_probe", module_args=arguments, task_vars=task_vars)
         after = time.time()
         if "clock" in result:
             result["clock_offset"] = round(self.offset(before, *result["clock"], after), 1)

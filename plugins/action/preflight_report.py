@@ -3,44 +3,39 @@
 from __future__ import annotations
 
 from ansible import constants as C
-from ansible.plugins.action import ActionBase
 
+from bootstrap.ansible import ControllerAction
 from bootstrap.validators import fleet, machines
 from bootstrap.validators.findings import headline, report, tolerate
 
 ADVICE = "Nothing was changed: mend these, or tolerate a [rule] by name in preflight_tolerate, and run again."
 
 
-class ActionModule(ActionBase):
-    """See the module of this name for the arguments."""
+class ActionModule(ControllerAction):
+    """Shows one table of all findings; those that are fatal fail the task."""
 
-    _requires_connection = False
-    _supports_check_mode = True
-    TRANSFERS_FILES = False
-    _VALID_ARGS = frozenset(("probe", "limits", "tolerate"))
-
-    def run(self, tmp=None, task_vars=None):
-        super().run(tmp, task_vars)
+    def execute(self, arguments, task_vars):
         hostvars = task_vars["hostvars"]
         hosts = [host for host in task_vars["groups"]["nodes"] if self._expected(host, task_vars)]
-        answers = {host: hostvars[host].get(self._task.args["probe"]) for host in hosts}
+        answers = {host: hostvars[host].get(arguments["probe"]) for host in hosts}
         probes = {host: answer for host, answer in answers.items() if answer and "kernel" in answer}
         findings = fleet.validate(hosts, probes)
         for host, probe in probes.items():
-            judged = machines.validate(self._machine(host, probe, hostvars[host], task_vars["groups"]))
-            findings += tolerate(judged, hostvars[host].get("preflight_tolerate", self._task.args.get("tolerate") or []))
+            judged = machines.validate(self._machine(host, probe, hostvars[host], task_vars["groups"], arguments["limits"]))
+            findings += tolerate(judged, hostvars[host].get("preflight_tolerate", arguments["tolerate"]))
         fatal = any(finding.fatal for finding in findings)
         if findings:
             self._display.display(f"\n{report(findings)}\n", color=C.COLOR_ERROR if fatal else C.COLOR_WARN)
         summary = headline(findings, f"preflight of {len(probes)} of {len(hosts)} nodes")
-        return {"failed": fatal, "changed": False, "msg": f"{summary}. {ADVICE}" if fatal else summary}
+        return {"failed": fatal, "msg": f"{summary}. {ADVICE}" if fatal else summary}
 
     @staticmethod
     def _expected(host, task_vars):
         """Whether the run is about this host: one that --limit leaves out is not missing."""
         return host in task_vars["ansible_play_hosts_all"]
 
-    def _machine(self, host, probe, variables, groups):
+    @staticmethod
+    def _machine(host, probe, variables, groups, limits):
         role = "control_plane" if host in groups["control_plane"] else "worker"
         return machines.Machine(
             host=host,
@@ -48,6 +43,6 @@ class ActionModule(ActionBase):
             probe=probe,
             wanted=variables["sizing"]["machine"][role],
             kubernetes=str(variables["artifacts_versions"]["kubernetes"]),
-            limits=self._task.args["limits"],
+            limits=limits,
             pod_encryption=str(variables["platform_pod_encryption"]),
         )

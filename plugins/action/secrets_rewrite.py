@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
-
-from bootstrap.kube.api import ApiError, KubeApi
+from bootstrap.ansible import KubernetesAction
+from bootstrap.kube.api import ApiError
 
 
-class ActionModule(ActionBase):
+class ActionModule(KubernetesAction):
     """Changes nothing in a Secret, so its users see nothing."""
 
-    TRANSFERS_FILES = False
-    _supports_check_mode = True
-    _requires_connection = False
+    about = "Secrets"
 
-    def run(self, tmp=None, task_vars=None):
-        """See the documentation of the module."""
-        super().run(tmp, task_vars)
-        _, arguments = self.validate_argument_spec(argument_spec={"kubeconfig": {"type": "path", "required": True}})
-        try:
-            written = [] if self._task.check_mode else rewrite(KubeApi(arguments["kubeconfig"]))
-        except ApiError as error:
-            raise AnsibleActionFail(f"Secrets: {error}") from error
+    def execute(self, arguments, task_vars):
+        written = [] if self.check else rewrite(self.cluster(arguments))
         return {"changed": bool(written), "written": written}
 
 

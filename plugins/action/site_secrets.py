@@ -6,47 +6,20 @@ import copy
 from contextlib import nullcontext
 from pathlib import Path
 
-from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
-
+from bootstrap.ansible import ControllerAction
+from bootstrap.errors import BootstrapError
 from bootstrap.secrets import guard, pki, rotation
 from bootstrap.secrets.entries import check, reconcile
 from bootstrap.secrets.store import SecretStore
 
-LIVES = ("ca_days", "days", "renew_share", "fail_days", "fail_kubelet_days", "warn_ca_days")
 
-
-class ActionModule(ActionBase):
+class ActionModule(ControllerAction):
     """Makes and rotates the secrets of a site; its result holds names only."""
 
-    TRANSFERS_FILES = False
-    _requires_connection = False
-
-    def run(self, tmp=None, task_vars=None):
-        """See the documentation of the module."""
-        super().run(tmp, task_vars)
-        _, arguments = self.validate_argument_spec(
-            argument_spec={
-                "path": {"type": "path", "required": True},
-                "secrets": {"type": "dict", "required": True, "no_log": False},
-                "lives": {"type": "dict", "required": True, "options": {name: {"type": "float", "required": True} for name in LIVES}},
-                "step": {"type": "str", "choices": ["make", "plan", *rotation.STEPS], "default": "make"},
-                "rotate": {"type": "list", "elements": "str", "default": []},
-                "resume": {"type": "bool", "default": False},
-                "guard": {
-                    "type": "dict",
-                    "default": {},
-                    "options": {
-                        "kubeconfig": {"type": "path"},
-                        "new_cluster": {"type": "bool", "default": False},
-                        "confirmed": {"type": "list", "elements": "str", "default": []},
-                    },
-                },
-            }
-        )
+    def execute(self, arguments, task_vars):
         check(arguments["secrets"], arguments["lives"])
         store = SecretStore(arguments["path"], self._loader._vault)
-        reading = self._task.check_mode or arguments["step"] == "plan"
+        reading = self.check or arguments["step"] == "plan"
         with nullcontext() if reading else store.locked():  # which makes the folder
             before = self._guarded(store, arguments, task_vars) if arguments["step"] in ("make", "plan") else store.load()
             entries = self._turned(arguments, before)
@@ -56,7 +29,7 @@ class ActionModule(ActionBase):
 
     @staticmethod
     def _guarded(store, arguments, task_vars):
-        """The entries of the store. Raises AnsibleActionFail when they are not those of the site that runs."""
+        """The entries of the store. Raises BootstrapError when they are not those of the site that runs."""
         entries, signs, groups = store.load(), arguments["guard"], task_vars["groups"]
         fresh, known = signs.get("new_cluster"), signs.get("kubeconfig") or ""
         answers = {host: task_vars["hostvars"][host].get("kubeadm_found") or {} for host in groups.get("nodes", [])}
@@ -66,7 +39,7 @@ class ActionModule(ActionBase):
         known = known if not fresh and Path(known).is_file() else ""
         lines = guard.refusals(str(store.path), arguments["secrets"], entries, found, known, signs.get("confirmed") or [])
         if lines:
-            raise AnsibleActionFail("\n".join([*lines, guard.REMEDY]))
+            raise BootstrapError("\n".join([*lines, guard.REMEDY]))
         return entries
 
     @staticmethod

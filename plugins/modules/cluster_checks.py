@@ -16,7 +16,7 @@ options:
     type: list
     elements: str
     required: true
-  kubeconfig: {description: An administrator's kubeconfig., type: path, required: true}
+  kubeconfig: {description: The cluster. The site's own unless another one is given., type: path}
   kubectl: {description: The kubectl to use., type: path, required: true}
   nodes: {description: "The nodes that the cluster must have, name to address.", type: dict, required: true}
   control_plane: {description: Names of the nodes that serve the API., type: list, elements: str, required: true}

@@ -10,7 +10,7 @@ description:
   - With O(evict) pods that started before their namespace was told are evicted one after the other, as their disruption budgets allow,
     since most clients read it only at their start.
 options:
-  kubeconfig: {description: The cluster., type: path, required: true}
+  kubeconfig: {description: The cluster. The site's own unless another one is given., type: path}
   client: {description: "Certificates of the cluster's CA, two during a rotation, in PEM.", type: str, required: true}
   proxy: {description: The same of the front proxy's CA., type: str, required: true}
   evict: {description: Whether there is a CA that pods have not read yet., type: bool, default: false}
@@ -20,7 +20,6 @@ author: VoiceHelper
 
 EXAMPLES = r"""
 - cluster_trust:
-    kubeconfig: credentials/kubeconfig
     client: "{{ lookup('ansible.builtin.file', 'ca.crt') }}"
     proxy: "{{ lookup('ansible.builtin.file', 'front-proxy-ca.crt') }}"
 """

@@ -9,7 +9,7 @@ description:
   - A suspended CronJob is a model for such Jobs and nothing else.
   - In check mode no Job is made.
 options:
-  kubeconfig: {description: The cluster., type: path, required: true}
+  kubeconfig: {description: The cluster. The site's own unless another one is given., type: path}
   namespace: {description: Namespace of the CronJob., type: str, required: true}
   cronjob: {description: Its name., type: str, required: true}
   timeout: {description: Seconds to wait for the end., type: int, default: 3600}
@@ -21,7 +21,6 @@ author: VoiceHelper
 
 EXAMPLES = r"""
 - cronjob_run:
-    kubeconfig: credentials/kubeconfig
     namespace: voicehelper-storage
     cronjob: redis-backup
 """

@@ -9,7 +9,7 @@ description:
   - An operation that began less than C(timeout) ago may still be at work, so it is waited for. In check mode nothing is waited for or
     removed.
 options:
-  kubeconfig: {description: The cluster., type: path, required: true}
+  kubeconfig: {description: The cluster. The site's own unless another one is given., type: path}
   namespace: {description: Namespace of the release., type: str, required: true}
   name: {description: Its name., type: str, required: true}
   timeout: {description: Seconds that an operation on it may take., type: int, required: true}
@@ -18,7 +18,6 @@ author: VoiceHelper
 
 EXAMPLES = r"""
 - helm_unlock:
-    kubeconfig: credentials/kubeconfig
     namespace: kube-system
     name: cilium
     timeout: 120

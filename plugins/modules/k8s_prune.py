@@ -8,10 +8,7 @@ description:
   - Told to, it removes them. Workloads go first, and what their pods need only after the pods have ended. Claims and volumes stay.
   - In check mode it shows what would go.
 options:
-  kubeconfig:
-    description: The kubeconfig whose current context is asked.
-    type: path
-    required: true
+  kubeconfig: {description: The cluster. The site's own unless another one is given., type: path}
   label:
     description: Key of the label whose value is the bundle's name.
     type: str
@@ -35,7 +32,6 @@ author: VoiceHelper
 EXAMPLES = r"""
 - name: Remove RabbitMQ
   k8s_prune:
-    kubeconfig: "{{ platform_kubeconfig }}"
     label: "{{ platform_domain }}/bundle"
     bundles: [rabbitmq]
     remove: true

@@ -6,7 +6,7 @@ short_description: Remove one Kubernetes object and wait until it is gone
 description:
   - What depends on the object goes first. An object without the given labels is not removed, and that is an error.
 options:
-  kubeconfig: {description: The cluster., type: path, required: true}
+  kubeconfig: {description: The cluster. The site's own unless another one is given., type: path}
   api_version: {description: Its apiVersion., type: str, required: true}
   kind: {description: Its kind., type: str, required: true}
   name: {description: Its name., type: str, required: true}
@@ -18,7 +18,6 @@ author: VoiceHelper
 
 EXAMPLES = r"""
 - kube_absent:
-    kubeconfig: credentials/kubeconfig
     api_version: v1
     kind: Namespace
     name: scratch

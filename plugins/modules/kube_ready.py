@@ -5,10 +5,7 @@ module: kube_ready
 short_description: Fail unless the Kubernetes API answers
 description: Asks the API server of a kubeconfig whether it is ready. It runs on the controller and changes nothing.
 options:
-  kubeconfig:
-    description: The kubeconfig whose current context is asked.
-    type: path
-    required: true
+  kubeconfig: {description: The cluster. The site's own unless another one is given., type: path}
   timeout:
     description: Seconds to wait for an API server that is starting or moving.
     type: int
@@ -28,7 +25,6 @@ author: VoiceHelper
 EXAMPLES = r"""
 - name: The Kubernetes API answers
   kube_ready:
-    kubeconfig: "{{ platform_kubeconfig }}"
 """
 
 RETURN = r"""

@@ -10,7 +10,7 @@ description:
     which succeeds when the command fails and says what the pattern matches. Each call is a finding.
   - A pod that does not come to its end is a finding that failed.
 options:
-  kubeconfig: {description: The cluster., type: path, required: true}
+  kubeconfig: {description: The cluster. The site's own unless another one is given., type: path}
   namespace: {description: Namespace of the pods., type: str, required: true}
   system: {description: The system that is checked., type: str, required: true}
   image: {description: Image with a shell and what the scripts call., type: str, required: true}
@@ -32,7 +32,6 @@ author: VoiceHelper
 
 EXAMPLES = r"""
 - pod_checks:
-    kubeconfig: credentials/kubeconfig
     namespace: voicehelper-storage
     system: redis
     image: example.org/toolbox:1

@@ -7,7 +7,7 @@ description:
   - Makes users and databases that are missing and keeps them as declared, through the local socket of the leader's pod. Drops nothing.
   - A password travels as its SCRAM verifier only. Whether the server has the right one is computed from the verifier that it holds.
 options:
-  kubeconfig: {description: The cluster., type: path, required: true}
+  kubeconfig: {description: The cluster. The site's own unless another one is given., type: path}
   kubectl: {description: The kubectl to use., type: path, required: true}
   namespace: {description: Namespace of the pods., type: str, required: true}
   selector: {description: Labels of the members' pods., type: dict, required: true}
@@ -48,7 +48,6 @@ author: VoiceHelper
 
 EXAMPLES = r"""
 - postgresql_objects:
-    kubeconfig: credentials/kubeconfig
     kubectl: credentials/bin/kubectl
     namespace: voicehelper-storage
     selector: {app.kubernetes.io/name: postgres}

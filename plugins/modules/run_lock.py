@@ -9,7 +9,7 @@ description:
   - A lock that nobody renews for 30 seconds is taken over. Where there is no cluster yet, or none that answers, there is nothing to lock.
   - In check mode, which changes nothing, no lock is taken.
 options:
-  kubeconfig: {description: The cluster., type: path, required: true}
+  kubeconfig: {description: The cluster. The site's own unless another one is given., type: path}
   timeout: {description: Seconds to wait for an API that is starting or moving., type: int, default: 10}
 author: VoiceHelper
 """
@@ -17,7 +17,6 @@ author: VoiceHelper
 EXAMPLES = r"""
 - name: Let nobody else change the cluster meanwhile
   run_lock:
-    kubeconfig: "{{ platform_kubeconfig }}"
 """
 
 RETURN = r"""

@@ -7,13 +7,12 @@ description:
   - Asks for a change of nothing in each Secret. The API server then writes anew what another key encrypted, and leaves the rest alone.
   - A Secret that no key of the API server opens is an error. In check mode nothing is written.
 options:
-  kubeconfig: {description: The cluster., type: path, required: true}
+  kubeconfig: {description: The cluster. The site's own unless another one is given., type: path}
 author: VoiceHelper
 """
 
 EXAMPLES = r"""
 - secrets_rewrite:
-    kubeconfig: credentials/kubeconfig
 """
 
 RETURN = r"""

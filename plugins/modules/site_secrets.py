@@ -29,12 +29,16 @@ options:
     type: dict
     required: true
   lives:
-    description:
-      - Of certificates. C(ca_days) and C(days) for authorities and for what they sign, unless an entry states its own;
-        C(renew_share) of a life, below which a certificate is made anew; C(fail_days) and C(fail_kubelet_days), below which
-        verify fails; C(warn_ca_days), below which an authority is warned of.
+    description: Of certificates.
     type: dict
     required: true
+    suboptions:
+      ca_days: {description: Of authorities whose entry states no C(days)., type: float, required: true}
+      days: {description: Of what they sign, where its entry states none., type: float, required: true}
+      renew_share: {description: "Share of a life, below which a certificate is made anew.", type: float, required: true}
+      fail_days: {description: Days below which verify fails., type: float, required: true}
+      fail_kubelet_days: {description: The same of what kubelets renew themselves., type: float, required: true}
+      warn_ca_days: {description: Days below which an authority is warned of., type: float, required: true}
   step:
     description:
       - V(make) makes what is missing or due. The others take a rotation on by one step.

@@ -10,7 +10,7 @@ description:
     It reads one JSON document, O(input) with C(check), compares what is wanted with what it finds, applies the difference unless C(check)
     is true, and prints C({"actions": [...]}) as its last line. A non-zero exit fails the task with what it wrote to standard error.
 options:
-  kubeconfig: {description: The cluster., type: path, required: true}
+  kubeconfig: {description: The cluster. The site's own unless another one is given., type: path}
   kubectl: {description: The kubectl to use., type: path, required: true}
   namespace: {description: Namespace of the toolbox., type: str, required: true}
   program: {description: A file below C(files) of the role., type: str, required: true}
@@ -21,7 +21,6 @@ author: VoiceHelper
 
 EXAMPLES = r"""
 - toolbox_program:
-    kubeconfig: credentials/kubeconfig
     kubectl: credentials/bin/kubectl
     namespace: voicehelper-storage
     program: objects.py

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from ansible.module_utils.node import control_plane as plane
 from ansible.module_utils.node import member_facts as facts
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
 
 from plugins.modules import kubeadm_member
 
@@ -131,3 +134,17 @@ def control_plane(tmp_path, monkeypatch):
         monkeypatch.setattr(module, name.upper(), str(tmp_path / name))
     monkeypatch.setattr(kubeadm_member, "KUBELET", str(tmp_path / "kubelet"))
     return node
+
+
+@pytest.fixture
+def act():
+    """Run an action as a task would: `act(ActionModule, check=False, diff=False, variables={}, **arguments)` gives its result."""
+
+    def run(kind, *, check=False, diff=False, variables=None, **arguments):
+        task = SimpleNamespace(args=arguments, check_mode=check, diff=diff, async_val=0, action=kind.__module__)
+        loader, connection = DataLoader(), SimpleNamespace(_shell=SimpleNamespace(tmpdir="/nonexistent"))
+        action = kind(task, connection, None, loader, Templar(loader, variables or {}))
+        action._load_name = kind.__module__.rpartition(".")[2]
+        return action.run(task_vars=variables or {})
+
+    return run

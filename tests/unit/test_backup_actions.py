@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-from types import SimpleNamespace
-
 import pytest
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.loader import action_loader
+
+from plugins.action import cronjob_run, kube_absent
 
 LABELS = {"voicehelper.local/bundle": "restore"}
 NEVER = {"metadata": {"name": "redis-backup", "namespace": "space"}}
@@ -32,35 +30,26 @@ class Api:
 
 
 @pytest.fixture
-def run(monkeypatch):
+def run(monkeypatch, act):
     """Run an action on an API; its answer."""
 
     def call(plugin, api, check=False, **arguments):
-        kind = action_loader.get(plugin, class_only=True)
-        monkeypatch.setattr(sys.modules[kind.__module__], "KubeApi", lambda kubeconfig: api)
-        action = kind.__new__(kind)
-        action._task = SimpleNamespace(check_mode=check, async_val=0, args=arguments, action=plugin)
-        monkeypatch.setattr("ansible.plugins.action.ActionBase.run", lambda self, tmp=None, task_vars=None: {})
-        monkeypatch.setattr(kind, "validate_argument_spec", lambda self, argument_spec: (None, _defaults(argument_spec) | arguments))
-        return action.run()
+        monkeypatch.setattr("bootstrap.ansible.KubeApi", lambda kubeconfig: api)
+        return act(plugin.ActionModule, check=check, **arguments)
 
     return call
 
 
-def _defaults(specification):
-    return {name: option.get("default") for name, option in specification.items()}
-
-
 def backup(run, api, **arguments):
-    return run("cronjob_run", api, kubeconfig="k", namespace="space", cronjob="redis-backup", **arguments)
+    return run(cronjob_run, api, kubeconfig="k", namespace="space", cronjob="redis-backup", **arguments)
 
 
 def absent(run, api, **arguments):
-    return run("kube_absent", api, kubeconfig="k", api_version="v1", kind="Namespace", name="scratch", labels=LABELS, **arguments)
+    return run(kube_absent, api, kubeconfig="k", api_version="v1", kind="Namespace", name="scratch", labels=LABELS, **arguments)
 
 
 def test_a_system_without_backups_is_an_error_or_is_said_to_be_absent(run):
-    with pytest.raises(AnsibleActionFail, match="found no such CronJob in space"):
+    with pytest.raises(AnsibleActionFail, match="redis-backup in space: found no such CronJob"):
         backup(run, Api(None))
     answer = backup(run, Api(None), required=False)
     assert (answer["changed"], answer["present"], answer["findings"]) == (False, False, [])

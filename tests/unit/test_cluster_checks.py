@@ -9,6 +9,7 @@ import pytest
 from bootstrap.checks import base, cluster, network, report
 from bootstrap.checks.base import Finding
 from bootstrap.checks.playground import _folded
+from bootstrap.errors import BootstrapError
 
 RECORD = {"check": "dns", "target": "a → b", "result": "ok", "seconds": 0.5, "detail": "10.0.0.1"}
 
@@ -180,7 +181,7 @@ def test_only_what_reads_is_checked_without_a_playground(checks):
 
 def test_an_unknown_check_is_named_with_the_known_ones(checks):
     checks("dns")(lambda _site, _ground: [])
-    with pytest.raises(KeyError, match="unknown checks dsn; known: dns"):
+    with pytest.raises(BootstrapError, match="unknown checks dsn; known: dns"):
         base.run(None, ["dsn"], None)
 
 

@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 from datetime import UTC, datetime, timedelta
 
 import pytest
-
-
-@pytest.fixture
-def action(project):
-    specification = importlib.util.spec_from_file_location("helm_unlock_action", project / "plugins/action/helm_unlock.py")
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
 
 
 class Api:

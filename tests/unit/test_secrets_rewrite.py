@@ -1,16 +1,6 @@
 """Secrets that another key encrypted are written anew, and nothing else is."""
 
-import importlib.util
-
 import pytest
-
-
-@pytest.fixture
-def action(project):
-    specification = importlib.util.spec_from_file_location("secrets_rewrite_action", project / "plugins/action/secrets_rewrite.py")
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
 
 
 class Api:

@@ -138,4 +138,4 @@ def test_a_failed_job_ends_the_wait_at_once(bundle, api):
 
 def test_without_a_cluster_it_says_what_makes_one(bundle):
     answer = bundle(config_map("x"), kubeconfig="/nonexistent")
-    assert "no kubeconfig at /nonexistent: run playbooks/kubernetes.yml" in answer["msg"]
+    assert "kubeconfig /nonexistent: found no file; wanted the cluster's, which playbooks/kubernetes.yml delivers" in answer["msg"]
