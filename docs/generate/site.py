@@ -19,7 +19,7 @@ def pages(repository: Path) -> dict[Path, str]:
     return {
         REFERENCE / "services.md": services(read_yaml(shared / "services.yml")["services"], platform),
         REFERENCE / "sizing.md": sizing(read_yaml(shared / "sizing.yml")["sizing_classes"]),
-        REFERENCE / "secrets.md": secrets(read_yaml(shared / "secrets.yml")["site_secrets"]),
+        REFERENCE / "secrets.md": secrets(**read_yaml(shared / "secrets.yml")),
         REFERENCE / "inventories.md": inventories(repository),
     }
 
@@ -51,10 +51,10 @@ def sizing(classes: dict[str, dict[str, Any]]) -> str:
     return page("Size classes", *blocks, source=f"{ALL}/sizing.yml")
 
 
-def secrets(entries: dict[str, dict[str, Any]]) -> str:
-    """What is generated per site; names and kinds only."""
+def secrets(site_secrets: dict[str, dict[str, Any]], site_certificate_lives: dict[str, float], **_: Any) -> str:
+    """What is generated per site, names and kinds only, and for how long certificates live."""
     rows = []
-    for name, entry in entries.items():
+    for name, entry in site_secrets.items():
         roles = [role for place in ("control_plane_consumers", "node_consumers", "consumers") for role in entry.get(place, [])]
         consumers = ", ".join(roles) or ("none needed" if "consumers" in entry else "not rotated")
         rows.append((f"`{name}`", entry["kind"], entry.get("ca", ""), consumers, entry.get("cuts_off", "")))
@@ -65,6 +65,10 @@ def secrets(entries: dict[str, dict[str, Any]]) -> str:
         "that bring the new value to where it is used. *Cuts off*: who is refused until they have it, as the old value counts no more from "
         "then on. See [how to replace secrets](../how-to/replace-secrets.md).",
         table(("Secret", "Kind", "Signed by", "Consumers", "Cuts off"), rows),
+        "## Lives of certificates",
+        "`site_certificate_lives`, which a site may set; the module [site_secrets](plugins.md#site_secrets) says what each of them means. "
+        "An entry with `days` of its own lives as long as these say.",
+        table(("Setting", "Value"), [(f"`{name}`", code(value)) for name, value in site_certificate_lives.items()]),
     ]
     return page("Secrets of a site", *blocks, source=f"{ALL}/secrets.yml")
 
