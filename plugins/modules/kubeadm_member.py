@@ -37,6 +37,12 @@ options:
     type: list
     elements: str
     default: []
+  others:
+    description:
+      - Addresses of the control planes by name that must be up before C(configured) restarts a part of this one, as both together may be
+        more than etcd can miss. Each is asked for its API server and its etcd.
+    type: dict
+    default: {}
   secrets: {description: Files of secrets whose fingerprints are told, by the secret's name., type: dict, default: {}}
   founded:
     description: By the variable of the inventory, what a cluster keeps for life, as wanted.
@@ -60,6 +66,7 @@ kubelet_version: {description: Version of the kubelet that is installed., type: 
 
 import contextlib
 import hashlib
+import http.client
 import json
 import re
 import time
@@ -74,6 +81,7 @@ KERNEL_CHECK = re.compile(r"(CONFIG|CGROUPS|OS|KERNEL)\w*: ")  # what kubeadm pr
 # The API and etcd are reached directly, whatever proxies the login has; and kubeadm would write those into the static pods.
 DIRECT = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), "")
 SUPER_ADMIN = "super-admin.conf"  # what init leaves beside admin.conf: a key past all RBAC, which nothing here uses
+OTHERS_SECONDS = 30  # one that has just come up itself needs some
 KUBELET, ETCDCTL = "/usr/local/bin/kubelet", "/usr/local/bin/etcdctl"
 
 
@@ -151,28 +159,55 @@ class Member:
             config.unlink(missing_ok=True)
             discovery.unlink(missing_ok=True)
 
+    def etcdctl(self, addresses: list[str], *command: str) -> str:
+        """Output of etcdctl, which asks the etcd members at these addresses. Raises Failed."""
+        pki = facts.KUBERNETES / "pki/etcd"
+        endpoints = ",".join(f"https://{address}:2379" for address in addresses)
+        credential = (f"--cacert={pki}/ca.crt", f"--cert={pki}/healthcheck-client.crt", f"--key={pki}/healthcheck-client.key")
+        return self.run(ETCDCTL, f"--endpoints={endpoints}", *credential, *command)
+
+    def await_others(self) -> None:
+        """Wait until the other control planes serve, as a part of this one is away while it starts. Raises Failed, naming who does not."""
+        end = time.monotonic() + min(OTHERS_SECONDS, self.params["patience"])
+        while down := {name: fault for name, address in self.params["others"].items() if (fault := self.fault_of(address))}:
+            if time.monotonic() > end:
+                found = "; ".join(f"{name}: {fault}" for name, fault in down.items())
+                raise Failed(
+                    f"{self.params['name']}: nothing was changed or restarted here, because another control plane is not ready: "
+                    f"found {found}; wanted each ready first, so that etcd keeps its majority. Mend it (journalctl -u kubelet, "
+                    f"crictl ps -a), or say -e confirm={','.join(f'without:{name}' for name in down)} to go on without it."
+                )
+            time.sleep(control_plane.PAUSE)
+
+    def fault_of(self, address: str) -> str:
+        """What another control plane lacks: its own API server's word or its etcd's; empty when it serves."""
+        try:
+            status, text = facts.ask(f"https://{address}:{self.params['port']}/readyz")
+            if status != 200:
+                return f"its API server says {status} {text[:200]}"
+            self.etcdctl([address], "endpoint", "health")
+        except (OSError, http.client.HTTPException) as error:
+            return f"its API server: {error}"
+        except Failed as reason:
+            return f"its etcd: {reason}"
+        return ""
+
     def drop_stale_etcd_member(self) -> None:
         """Remove the entry that a cut-off join of this very node left among the etcd members."""
-        if not self.params["etcd_members"]:
+        members = self.params["etcd_members"]
+        if not members:
             return
         with control_plane.configured(self.params["init"]) as config:
             self.run(KUBEADM, "init", "phase", "certs", "etcd-healthcheck-client", f"--config={config}")
-        pki = facts.KUBERNETES / "pki/etcd"
-        etcdctl = [
-            ETCDCTL,
-            "--endpoints=" + ",".join(f"https://{address}:2379" for address in self.params["etcd_members"]),
-            f"--cacert={pki}/ca.crt",
-            f"--cert={pki}/healthcheck-client.crt",
-            f"--key={pki}/healthcheck-client.key",
-        ]
-        listing = json.loads(self.run(*etcdctl, "member", "list", "--write-out=json"))
+        listing = json.loads(self.etcdctl(members, "member", "list", "--write-out=json"))
         for member in listing["members"]:
             urls = " ".join(member.get("peerURLs", []))
             if member.get("name") == self.params["name"] or f"//{self.params['address']}:" in urls:
-                self.run(*etcdctl, "member", "remove", f"{member['ID']:x}")
+                self.etcdctl(members, "member", "remove", f"{member['ID']:x}")
 
     def configure(self) -> None:
         """Bring the settings into force here and tell the cluster of them; a node that has no stamp was cut off before its last phases."""
+        self.await_others()
         here = ControlPlane(self.run, self.params["address"], self.params["port"], self.params["patience"])
         here.apply(self.params["settings"], self.params["init"])
         phases = [("upload-config", "kubeadm")] + ([] if facts.stamp() else [("mark-control-plane",)])
@@ -208,6 +243,7 @@ def main():
                 },
             },
             "etcd_members": {"type": "list", "elements": "str", "default": []},
+            "others": {"type": "dict", "default": {}},
             "secrets": {"type": "dict", "default": {}, "no_log": False},
             "founded": {"type": "dict", "default": {}},
             "name": {"type": "str", "required": True},

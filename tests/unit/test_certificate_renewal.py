@@ -24,7 +24,7 @@ class ControlPlane:
 
     def __init__(self, folder, days_left):
         self.folder, self.days_left, self.now = folder, days_left, 1000
-        self.well = True
+        self.well, self.away = True, set()
         self.restarted = []
         self.started = dict.fromkeys(CERTIFICATES, 2000)
         for path in CERTIFICATES.values():
@@ -63,12 +63,20 @@ def renewal(project, tmp_path):
     """``renewal(days_left)`` gives the control plane and the program's main."""
     source = (project / "roles/certificate_renewal/templates/renew-certificates.py.j2").read_text()
     program = types.ModuleType("renew_certificates")
-    values = {"certificate_renewal_days_left": 60, "ansible_host": "192.0.2.11", "platform_api_port": 6443}
-    exec(jinja2.Template(source, undefined=jinja2.StrictUndefined).render(values), program.__dict__)
+    values = {
+        "certificate_renewal_days_left": 60,
+        "certificate_renewal_others": ["192.0.2.12", "192.0.2.13"],
+        "ansible_host": "192.0.2.11",
+        "platform_api_port": 6443,
+    }
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined)
+    environment.filters["to_json"] = json.dumps
+    exec(environment.from_string(source).render(values), program.__dict__)
 
     def make(days_left):
         plane = ControlPlane(tmp_path, days_left)
-        program.KUBERNETES, program.run, program.healthy = tmp_path, plane.run, lambda: plane.well
+        program.KUBERNETES, program.run = tmp_path, plane.run
+        program.healthy = lambda address="", seconds=0: address not in plane.away if address else plane.well
         return plane, program.main
 
     return make
@@ -92,5 +100,22 @@ def test_a_run_that_was_cut_off_is_finished_by_the_next(renewal):
     assert main() == 1
     assert plane.restarted == ["etcd"]
     plane.well = True
+    assert main() == 0
+    assert plane.restarted == list(CERTIFICATES)
+
+
+def test_nothing_is_restarted_while_another_control_plane_is_away(renewal):
+    plane, main = renewal(days_left=30)
+    plane.away = {"192.0.2.13"}
+    assert main() == 1
+    assert (plane.restarted, plane.days_left) == ([], 30)
+    plane.away = set()
+    assert main() == 0
+    assert plane.restarted == list(CERTIFICATES)
+
+
+def test_a_control_plane_that_stays_away_lets_no_certificate_end(renewal):
+    plane, main = renewal(days_left=10)
+    plane.away = {"192.0.2.13"}
     assert main() == 0
     assert plane.restarted == list(CERTIFICATES)

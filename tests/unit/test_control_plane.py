@@ -133,6 +133,40 @@ def test_the_private_configuration_goes_afterwards(configured, control_plane):
     assert not list(Path(control_plane.kubernetes).glob("kubeadm-*.yaml"))
 
 
+OTHERS = {"cp-1": "10.0.0.11", "cp-3": "10.0.0.13"}
+READY = {f"https://{address}:6443/readyz": (200, "ok") for address in OTHERS.values()}
+
+
+def test_a_part_is_restarted_while_the_other_control_planes_serve(configured, control_plane):
+    control_plane.answers |= READY
+    configured("second", others=OTHERS)
+    assert "--second" in in_force(control_plane)
+    asked = [call.split()[1] for call in control_plane.calls if call.startswith("etcdctl") and call.endswith("endpoint health")]
+    assert asked == [f"--endpoints=https://{address}:2379" for address in OTHERS.values()]
+
+
+@pytest.mark.parametrize(
+    ("answer", "etcd", "found"),
+    [
+        ((200, "ok"), "echo context deadline exceeded >&2; exit 1", "cp-1: its etcd: .*context deadline exceeded"),
+        ((500, "[-]etcd failed"), "", r"cp-1: its API server says 500 \[-\]etcd failed"),
+        (None, "", "cp-1: its API server: connection refused"),
+    ],
+    ids=["etcd", "not ready", "away"],
+)
+def test_nothing_is_restarted_while_another_control_plane_is_not_ready(configured, control_plane, run_module, answer, etcd, found):
+    before, stamp = in_force(control_plane), control_plane.stamp.read_text()
+    control_plane.answers |= READY | {"https://10.0.0.11:6443/readyz": answer} if answer else {"https://10.0.0.13:6443/readyz": (200, "ok")}
+    control_plane.program("etcdctl", "10.0.0.11:2379", etcd or "true")
+    with pytest.raises(run_module.failure, match=f"(?s)cp-2: nothing was changed or restarted here.*{found}.*-e confirm=without:cp-1 to"):
+        configured("second", others=OTHERS)
+    assert (in_force(control_plane), control_plane.stamp.read_text()) == (before, stamp)
+    assert (control_plane.kubernetes / "audit.yaml").read_text() == "# first\n"
+    assert not [call for call in control_plane.calls if call.startswith(("kubeadm", "crictl"))]
+    configured("second", others={"cp-3": "10.0.0.13"})
+    assert "--second" in in_force(control_plane)
+
+
 @pytest.fixture
 def keys(configured, control_plane):
     """Bring the control plane to these CAs, each a certificate and a key in text."""
