@@ -77,6 +77,13 @@ def consumers(step: str, names: list[str], specifications: dict[str, Specificati
     return {group: _once(role for name in at for role in specifications[name].get(place, [])) for place, group in PLACES.items()}
 
 
+def absent(names: list[str], specifications: dict[str, Specification], groups: dict[str, list[str]], reached: list[str]) -> list[str]:
+    """The machines that keep one of these values, or what it signed, and are not among those `reached`; `groups` are the inventory's."""
+    concerned = [wanted for name, wanted in specifications.items() if name in names or wanted.get("ca") in names]
+    places = [group for place, group in PLACES.items() if group != "controller" and any(wanted.get(place) for wanted in concerned)]
+    return _once(host for group in places for host in groups.get(group, []) if host not in reached)
+
+
 def cut_off(names: list[str], specifications: dict[str, Specification]) -> list[str]:
     """A line for each name whose old value is refused as soon as there is a new one: who has to get the new one then."""
     return [f"{name}: {specifications[name]['cuts_off']}" for name in names if specifications[name].get("cuts_off")]

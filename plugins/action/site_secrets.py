@@ -18,6 +18,8 @@ class ActionModule(ControllerAction):
 
     def execute(self, arguments, task_vars):
         check(arguments["secrets"], arguments["lives"])
+        if arguments["step"] in rotation.STEPS:
+            self._whole(arguments, task_vars["groups"])
         store = SecretStore(arguments["path"], self._loader._vault)
         reading = self.check or arguments["step"] == "plan"
         with nullcontext() if reading else store.locked():  # which makes the folder
@@ -26,6 +28,19 @@ class ActionModule(ControllerAction):
             if entries != before and not reading:
                 store.save(entries)
         return self._result(arguments, before, entries)
+
+    @staticmethod
+    def _whole(arguments, groups):
+        """Raises BootstrapError when a machine that keeps a value misses a step: it would have the old one when that is forgotten."""
+        step, names = arguments["step"], arguments["rotate"]
+        missing = rotation.absent(names, arguments["secrets"], groups, arguments["reached"])
+        if missing:
+            raise BootstrapError(
+                f"{', '.join(missing)}: found no answer, or no word of the step before, or left out by --limit; wanted every machine that "
+                f"keeps {', '.join(names)} before the step {step}. It was not taken, so nothing is lost: bring the machine back, or take "
+                "one that is gone for good out of the inventory, and give the same command again, with -e resume=true in place of the "
+                "names where a step was taken."
+            )
 
     @staticmethod
     def _guarded(store, arguments, task_vars):

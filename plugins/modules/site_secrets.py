@@ -59,6 +59,13 @@ options:
     description: With V(plan), whether O(rotate) names rotations to continue (all unfinished ones, if it is empty) rather than new ones.
     type: bool
     default: false
+  reached:
+    description:
+      - The machines that answer and took the step before. A step is refused while one that keeps a value of O(rotate), or what such a
+        value signed, is not among them.
+    type: list
+    elements: str
+    default: []
   guard:
     description:
       - What tells that the site is in use, beside what M(kubeadm_member) found on the nodes (C(kubeadm_found)). Then a secret that lies on

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import base64
+import http.server
+import json
 import os
 import shutil
+import ssl
 import subprocess
+import threading
 
 import pytest
 import yaml
 
+from bootstrap.secrets import pki
 from tests import whole_mirror
 
 CONTROLLER = {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
@@ -60,3 +66,83 @@ def play(project, tmp_path):
         )
 
     return run
+
+
+KINDS = [("configmaps", "ConfigMap"), ("secrets", "Secret"), ("leases", "Lease")]
+
+
+class Api(http.server.BaseHTTPRequestHandler):
+    """An API server that keeps what it is given, in `objects` by path, and does no more than that."""
+
+    objects: dict
+
+    def _answer(self, status, body):
+        payload = body.encode() if isinstance(body, str) else json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(payload)))
+        self.end_headers()
+        self.wfile.write(payload)
+
+    def _keep(self, path, item):
+        version = str(len(self.versions))
+        self.versions.append(path)
+        self.objects[path] = {**item, "metadata": {**item["metadata"], "resourceVersion": version}}
+        self._answer(200, self.objects[path])
+
+    def do_GET(self):
+        path = self.path.partition("?")[0]
+        if path == "/readyz":
+            self._answer(200, "ok")
+        elif path.count("/") < 4:
+            self._answer(200, {"resources": [{"name": name, "kind": kind, "namespaced": True} for name, kind in KINDS]})
+        else:
+            self._answer(200 if path in self.objects else 404, self.objects.get(path, {"message": f"{path} not found"}))
+
+    def do_PATCH(self):
+        self._keep(self.path.partition("?")[0], self._body())
+
+    do_PUT = do_PATCH
+
+    def do_POST(self):
+        item = self._body()
+        self._keep(f"{self.path}/{item['metadata']['name']}", item)
+
+    def do_DELETE(self):
+        self._body()
+        self._answer(200, self.objects.pop(self.path.partition("?")[0], {}))
+
+    def _body(self):
+        return json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")
+
+    def log_message(self, *_):
+        """Says nothing."""
+
+
+@pytest.fixture
+def api(tmp_path):
+    """``api(path)`` writes the kubeconfig of an API server of this test's own; ``api.objects`` is what that has, by path."""
+    authority = pki.make_ca("kubernetes", 100)
+    pair = pki.make_certificate(authority, pki.name_of("kube-apiserver"), ["127.0.0.1"], "server", 100)
+    file = tmp_path / "api.pem"
+    file.write_text(pair["cert"] + pair["key"])
+    handler = type("Own", (Api,), {"objects": {}, "versions": []})
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(file)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+
+        def kubeconfig(path):
+            trusted = base64.b64encode(authority["cert"].encode()).decode()
+            cluster = {"server": f"https://127.0.0.1:{server.server_port}", "certificate-authority-data": trusted}
+            named = {
+                "clusters": ("cluster", cluster),
+                "users": ("user", {"token": "t"}),
+                "contexts": ("context", {"cluster": "x", "user": "x"}),
+            }
+            lists = {kind: [{"name": "x", part: value}] for kind, (part, value) in named.items()}
+            path.write_text(yaml.safe_dump({"current-context": "x", **lists}))
+
+        kubeconfig.objects = handler.objects
+        yield kubeconfig
+        server.shutdown()

@@ -1,5 +1,6 @@
 """The playbook that rotates secrets, run on machines that are this one, with roles that write down what they were given."""
 
+import itertools
 import json
 import os
 import subprocess
@@ -66,14 +67,27 @@ def play(tmp_path):
         extra = ["-e", json.dumps(variables | more)]
         return subprocess.run([*command, *extra, *arguments], env=environment, capture_output=True, text=True)
 
-    def step(name, *names, **more):
-        return run("rotate-step.yml", rotate_step=name, rotate_plan={"rotate": names}, **more)
+    def step(name, *names, limit="all", **more):
+        return run("rotate-step.yml", f"--limit={limit}", rotate_step=name, rotate_after="", rotate_plan={"rotate": names}, **more)
+
+    def rotation(*names, lost_after):
+        """All steps in one run, in which worker-1 stops to answer after one of them."""
+        asked = {"hosts": "nodes", "gather_facts": False, "tasks": [{"ansible.builtin.ping": {}}]}
+        connection = "{{ 'ssh' if inventory_hostname == 'worker-1' else 'local' }}"
+        asked["vars"] = {"ansible_connection": connection, "ansible_host": "127.0.0.1", "ansible_port": 9}  # where nobody listens
+        plays = []
+        for step, after in itertools.pairwise(["", "introduce", "adopt", "retire", "finish"]):
+            plays += [asked] if lost_after == step else []
+            taken = {"rotate_step": after, "rotate_after": step}
+            plays.append({"ansible.builtin.import_playbook": str(ROOT / "playbooks/rotate-step.yml"), "vars": taken})
+        (tmp_path / "rotation.yml").write_text(json.dumps(plays))
+        return run(tmp_path / "rotation.yml", rotate_plan={"rotate": names})
 
     def seen(role):
         path = tmp_path / role
         return path.read_text().splitlines() if path.exists() else []
 
-    run.step, run.seen = step, seen
+    run.step, run.rotation, run.seen, run.vault = step, rotation, seen, tmp_path / "secrets.yml"
     return run
 
 
@@ -89,6 +103,23 @@ def test_a_machine_that_fails_ends_the_step_before_the_cluster_is_touched(play):
     assert play.step("introduce", "login", "disks", broken="introduce").returncode != 0
     assert play.seen("machine") != []
     assert play.seen("server") == []
+
+
+def test_no_step_is_taken_without_a_machine_that_keeps_the_value(play):
+    done = play.step("introduce", "login", "disks", limit="localhost")
+    assert done.returncode != 0
+    assert "cp-1, worker-1: found no answer, or no word of the step before, or left out by --limit" in " ".join(done.stdout.split())
+    assert not play.vault.exists()
+    assert play.step("introduce", "login", limit="localhost").returncode == 0  # which no machine keeps
+
+
+@pytest.mark.parametrize(("after", "taken"), [("adopt", ["introduce 2"]), ("retire", ["introduce 2", "retire 1"])])
+def test_a_machine_that_is_lost_on_the_way_ends_the_rotation_before_the_next_step(play, after, taken):
+    done = play.rotation("login", "disks", lost_after=after)
+    assert done.returncode != 0
+    assert "worker-1: found no answer" in " ".join(done.stdout.split()), done.stdout + done.stderr
+    assert play.seen("server") == [f"localhost {told}" for told in taken]
+    assert sorted(play.seen("machine")) == sorted(f"{host} {told}" for host in ("cp-1", "worker-1") for told in taken)
 
 
 def test_a_rotation_says_whom_it_cuts_off_before_it_does_anything(play):
