@@ -8,9 +8,12 @@ from pathlib import Path
 
 from bootstrap.ansible import ControllerAction
 from bootstrap.errors import BootstrapError
-from bootstrap.secrets import guard, pki, rotation
+from bootstrap.kube.api import ApiError, KubeApi
+from bootstrap.secrets import guard, pki, rotation, vault_record
 from bootstrap.secrets.entries import check, reconcile
 from bootstrap.secrets.store import SecretStore
+
+PATIENCE = 10  # seconds for an API that is starting or moving
 
 
 class ActionModule(ControllerAction):
@@ -21,13 +24,32 @@ class ActionModule(ControllerAction):
         if arguments["step"] in rotation.STEPS:
             self._whole(arguments, task_vars["groups"])
         store = SecretStore(arguments["path"], self._loader._vault)
-        reading = self.check or arguments["step"] == "plan"
+        reading = self.check or arguments["step"] in ("compare", "plan")
         with nullcontext() if reading else store.locked():  # which makes the folder
             before = self._guarded(store, arguments, task_vars) if arguments["step"] in ("make", "plan") else store.load()
             entries = self._turned(arguments, before)
             if entries != before and not reading:
                 store.save(entries)
-        return self._result(arguments, before, entries)
+        told = self._remembered(store, arguments, entries) if arguments["step"] == "compare" or entries != before else False
+        return self._result(arguments, before, entries) | ({"changed": told} if arguments["step"] == "compare" else {})
+
+    def _remembered(self, store, arguments, entries):
+        """Have the cluster remember the entries; whether it had to be told. Raises BootstrapError when it has seen later ones."""
+        signs = arguments["guard"]
+        kubeconfig = signs.get("kubeconfig") or ""
+        if signs.get("new_cluster") or not Path(kubeconfig).is_file():
+            return False
+        try:
+            api = KubeApi(kubeconfig, patience=PATIENCE)
+            record = vault_record.read(api)
+            lines = vault_record.outdated(str(store.path), entries, arguments["secrets"], record, signs.get("confirmed") or [])
+            if lines and arguments["step"] == "compare":
+                raise BootstrapError("\n".join([*lines, vault_record.REMEDY]))
+            return False if lines else vault_record.write(api, entries, record, self.check)
+        except ApiError as error:
+            # A cluster that is down is what a run is there to mend; the next comparison tells it.
+            self._display.warning(f"The vault was not compared with what the cluster remembers: the API of {kubeconfig} gave {error}")
+            return False
 
     @staticmethod
     def _whole(arguments, groups):
@@ -61,6 +83,8 @@ class ActionModule(ControllerAction):
     def _turned(arguments, before):
         """The entries after the step; `plan` settles the names and leaves them alone."""
         wanted, lives, step = arguments["secrets"], arguments["lives"], arguments["step"]
+        if step == "compare":
+            return before
         if step == "plan":
             arguments["rotate"] = rotation.plan(arguments["rotate"], arguments["resume"], wanted, before)
             return before
@@ -69,6 +93,7 @@ class ActionModule(ControllerAction):
         if step != "make":
             rotation.rotate(step, arguments["rotate"], wanted, entries, lives)
             reconcile(wanted, entries, lives)
+        vault_record.date(before, entries)
         return entries
 
     @staticmethod

@@ -42,13 +42,16 @@ options:
   step:
     description:
       - V(make) makes what is missing or due. The others take a rotation on by one step.
+      - V(compare) refuses a file that is older than the one that the cluster was last run with, and has the cluster remember this one. That
+        keeps of each entry when it changed and a keyed hash, in the ConfigMap C(voicehelper-vault) of C(kube-system). The other steps tell
+        it what they changed. A cluster that does not answer is asked by the next run.
       - V(plan) changes nothing; it refuses what cannot be rotated, and tells O(rotate), whom it cuts off, and what there is.
       - V(introduce) makes a new value and keeps the previous one.
       - V(adopt) lets a new CA or key sign or encrypt, once everybody knows it.
       - V(retire) forgets the previous value, once every consumer has the new one.
       - V(finish) ends the rotation, once no consumer has the previous value.
     type: str
-    choices: [make, plan, introduce, adopt, retire, finish]
+    choices: [make, compare, plan, introduce, adopt, retire, finish]
     default: make
   rotate:
     description: Names to rotate.
@@ -75,7 +78,11 @@ options:
     suboptions:
       kubeconfig: {description: The site's kubeconfig; there is none before its first run., type: path}
       new_cluster: {description: Whether a new cluster is meant in place of an earlier one., type: bool, default: false}
-      confirmed: {description: C(new-secret:<name>) lets that one be made., type: list, elements: str, default: []}
+      confirmed:
+        description: C(new-secret:<name>) lets that one be made, or be another one than the cluster remembers.
+        type: list
+        elements: str
+        default: []
 author: VoiceHelper
 """
 

@@ -10,7 +10,14 @@ SITE = {
     "platform_api_vip": "10.0.0.10",
     "platform_load_balancer_pool": {"start": "10.0.0.200", "stop": "10.0.0.239"},
 }
+RECORD = "/api/v1/namespaces/kube-system/configmaps/voicehelper-vault"
 NOTHING = {"stage": "absent", "fingerprints": {}, "founded_otherwise": {}, "kubelet_version": ""}
+SECRETS = {
+    "path": "{{ site_secrets_file }}",
+    "secrets": "{{ site_secrets }}",
+    "lives": "{{ site_certificate_lives }}",
+    "guard": "{{ site_secrets_guard }}",
+}
 
 
 @pytest.fixture
@@ -24,6 +31,19 @@ def vault(site, play, api):
     return inventory / "credentials/secrets.yml"
 
 
+@pytest.fixture
+def begin(play, vault, project):
+    """Begin a run and do no more, or take steps of a rotation of one password."""
+
+    def go(*options, steps=()):
+        plays = [{"ansible.builtin.import_playbook": str(project / "playbooks/begin.yml")}]
+        tasks = [{"site_secrets": {**SECRETS, "step": step, "rotate": ["postgresql_application"]}} for step in steps]
+        plays += [{"hosts": "controller", "gather_facts": False, "tasks": tasks}] if steps else []
+        return play(vault.parents[1], plays, *options)
+
+    return go
+
+
 def told(result):
     return " ".join((result.stdout + result.stderr).split())
 
@@ -35,3 +55,24 @@ def test_a_rotation_that_reaches_no_machine_changes_nothing(play, vault):
     assert result.returncode != 0
     assert "cp-1, worker-1: found no answer, or no word of the step before, or left out by --limit; wanted every machine" in told(result)
     assert vault.read_bytes() == before
+
+
+def test_a_cluster_knows_an_older_vault(play, vault, begin, api):
+    assert "changed=1" in begin().stdout  # it is told, once
+    assert "changed=0" in begin().stdout
+    old, record = vault.read_bytes(), api.objects[RECORD]["data"]
+    assert begin(steps=["introduce", "retire", "finish"]).returncode == 0
+    assert {name for name, words in api.objects[RECORD]["data"].items() if words != record[name]} == {"postgresql_application"}
+    assert "changed=0" in begin().stdout
+    new = vault.read_bytes()
+    vault.write_bytes(old)
+    for options in ((), ("--check",)):
+        result = play(vault.parents[1], "playbooks/tiers/02-storage.yml", *options)
+        assert result.returncode != 0
+        assert "postgresql_application: found that of" in told(result) and "which the cluster was run with since" in told(result)
+        assert "Copy the vault's file from the controller that has the newer one" in told(result)
+    assert vault.read_bytes() == old
+    assert begin("-e", "confirm=new-secret:postgresql_application").returncode == 0  # which is then the one that counts
+    assert "changed=0" in begin().stdout
+    vault.write_bytes(new)
+    assert begin().returncode == 0
