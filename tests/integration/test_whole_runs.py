@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 
 SITE = {
     "platform_size": "minimal",
@@ -76,3 +77,30 @@ def test_a_cluster_knows_an_older_vault(play, vault, begin, api):
     assert "changed=0" in begin().stdout
     vault.write_bytes(new)
     assert begin().returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("worker", "claims", "options", "refused"),
+    [
+        (None, {"/data/kafka/vol-0": "voicehelper-storage/data-kafka-0"}, (), True),
+        (None, {"/data/kafka/vol-0": "voicehelper-storage/data-kafka-0"}, ("-e", "confirm=without:worker-1"), False),
+        ({}, {"/data/kafka/vol-0": "voicehelper-storage/data-kafka-0"}, (), False),
+        (None, {}, (), False),  # a first deployment
+    ],
+)
+def test_a_cluster_built_again_gives_no_member_another_volume_while_a_disk_is_away(play, vault, project, worker, claims, options, refused):
+    """What `playbooks/storage.yml` saw on the disks; of the role, what it judges."""
+    seen = {"cp-1": claims} | ({} if worker is None else {"worker-1": worker})
+    looks = {
+        "ansible.builtin.set_fact": {"data_disks_volume": {"claims": "{{ seen[inventory_hostname] }}"}},
+        "when": "inventory_hostname in seen",
+    }
+    tasks = yaml.safe_load((project / "roles/storage_classes/tasks/main.yml").read_text())
+    judges = [task for task in tasks if "ansible.builtin.assert" in task]
+    plays = [
+        {"hosts": "nodes", "gather_facts": False, "vars": {"seen": seen}, "tasks": [looks]},
+        {"hosts": "controller", "gather_facts": False, "vars": {"storage_live": []}, "tasks": judges},
+    ]
+    result = play(vault.parents[1], plays, *options)
+    assert (result.returncode != 0) is refused, told(result)
+    assert ("worker-1: found no look at the disk in this run" in told(result)) is refused
