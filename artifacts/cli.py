@@ -11,9 +11,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from artifacts import kinds, pinning, report, runner, upstream
+from artifacts import makers, pinning, report, runner, upstream
 from artifacts import mirror as mirrors
 from artifacts.catalogue import PATH, Catalogue, File, Image
+from artifacts.freshness import Freshness
 from artifacts.recipes import Cookbook
 from artifacts.store import ARCHITECTURES, ArtifactError, Store, host_arch
 
@@ -53,13 +54,13 @@ def build(
     book, store = _book(), Store.default()
     recipes = book.select(names or ())
     if plan:
-        table = Table("recipe", "kind", "seconds", "state")
+        freshness, table = Freshness(book), Table("recipe", "kind", "seconds", "state")
         for recipe in recipes:
             table.add_row(
                 recipe.name,
                 recipe.kind,
                 str(recipe.seconds),
-                "in the store" if book.done(recipe, store) else "to build",
+                "in the store" if freshness.done(recipe, store) else "to build",
             )
         console.print(table)
         return
@@ -115,7 +116,7 @@ def lock(
 @commands.command()
 def bump(name: Annotated[str, typer.Argument(help="A build of recipes.yml.")]) -> None:
     """Pin a build's inputs anew, at the version that the catalogue chooses (go.mod and go.sum, sha256sums, …); then commit them."""
-    for pinned in kinds.bump(_book(), Store.default(), name):
+    for pinned in makers.bump(_book(), Store.default(), name):
         console.print(pinned)
 
 

@@ -64,15 +64,6 @@ def build(
         process.run([*command, copied], log=log, env=env)
 
 
-def build_on_base(store: Store, context: Path, tag: str, arguments: Mapping[str, str] | None = None) -> None:
-    """Build an image for this machine's podman (a lab node, say) on the base images in the store."""
-    from artifacts.registry import Registry
-
-    with Registry.serve(store) as registry:
-        env = environment(store, registry.address)
-        build(context, tag, env=env, log=store.logs / f"podman-{context.name}.log", arguments=arguments)
-
-
 def _write(path: Path, text: str) -> str:
     write_atomically(path, text)
     return str(path)

@@ -1,21 +1,17 @@
-"""Recipes: how each artifact is made from package registries, and the key that says when to make it anew."""
+"""Recipes: how each artifact is made from package registries, and which are needed for what."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from artifacts.catalogue import Catalogue
-from artifacts.store import REPOSITORY, ArtifactError, Store, sha256_of
+from artifacts.store import REPOSITORY, ArtifactError, sha256_of
 
-ADVISORY = ("seconds", "staged")  # options that the result does not depend on
 PATH = Path(__file__).parent / "recipes.yml"
 
 
@@ -24,7 +20,7 @@ class Recipe:
     """One thing to make.
 
     ``name`` is ``<component>`` for a build and ``image/<catalogue name>`` for an image; ``kind`` names the module
-    in ``artifacts.kinds`` that makes it; ``seconds`` is what it took on two cores beside two others.
+    below ``artifacts.kinds`` that makes it; ``seconds`` is what it took on two cores beside two others.
     """
 
     name: str
@@ -88,25 +84,6 @@ class Cookbook:
             self._add(need, ordered, (*path, name))
         ordered.setdefault(name, self.recipes[name])
 
-    @cached_property
-    def _keys(self) -> dict[str, str]:
-        return {}
-
-    def key(self, name: str) -> str:
-        """Content key of a recipe: changes with its options, input files, version, and the keys of its needs."""
-        if name not in self._keys:
-            from artifacts.kinds import kind_of  # kinds import this module
-
-            recipe = self.recipes[name]
-            content = {
-                "options": {k: v for k, v in recipe.options.items() if k not in ADVISORY},
-                "arch": self.arch,
-                "kind": kind_of(recipe).fingerprint(recipe, self),
-                "needs": [self.key(need) for need in recipe.needs],
-            }
-            self._keys[name] = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-        return self._keys[name]
-
     def published(self, recipe: Recipe) -> bool:
         """Whether all that this recipe is for can be fetched from upstream instead: the catalogue pins it."""
         if recipe.name.startswith("image/"):
@@ -114,15 +91,6 @@ class Cookbook:
         users = [other for other in self.recipes.values() if recipe.name in other.needs]
         pinned = all(self.catalogue.file(name, self.arch).sha256 for name in recipe.options.get("files", {}))
         return pinned and not recipe.options.get("tools") and all(self.published(user) for user in users)
-
-    def done(self, recipe: Recipe, store: Store) -> bool:
-        """Whether the store holds what this recipe makes, from these very inputs."""
-        from artifacts.kinds import kind_of
-
-        stamp = store.stamp(recipe.slug)
-        if not stamp.exists() or stamp.read_text().splitlines()[:1] != [self.key(recipe.name)]:
-            return False
-        return kind_of(recipe).present(recipe, self, store)
 
 
 def upstream_only(path: Path = PATH) -> list[str]:

@@ -14,8 +14,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from artifacts import process
-from artifacts.kinds import kind_of
+from artifacts.freshness import Freshness
 from artifacts.kitchen import Kitchen, open_kitchen
+from artifacts.makers import kind_of
 from artifacts.recipes import Cookbook, Recipe
 from artifacts.store import ArtifactError, Store
 
@@ -70,7 +71,8 @@ def build(book: Cookbook, store: Store, recipes: list[Recipe], *, jobs: int, con
 
     Gives the names of those made. Raises ArtifactError naming each that failed, after making what does not need them.
     """
-    todo = [recipe for recipe in recipes if not book.done(recipe, store)]
+    freshness = Freshness(book)
+    todo = [recipe for recipe in recipes if not freshness.done(recipe, store)]
     if not todo:
         return []
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a plain kill cleans up as Ctrl-C does
@@ -80,22 +82,22 @@ def build(book: Cookbook, store: Store, recipes: list[Recipe], *, jobs: int, con
         open_kitchen(store, book.arch, {recipe.kind for recipe in todo}) as kitchen,
         live if console.is_terminal else nullcontext(),
     ):
-        failures = _run_all(todo, book, kitchen, progress, jobs)
+        failures = _run_all(todo, freshness, kitchen, progress, jobs)
     if failures:
         raise ArtifactError("\n\n".join(f"{name}: {error}" for name, error in failures.items()))
     return [recipe.name for recipe in todo]
 
 
-def _run_all(todo: list[Recipe], book: Cookbook, kitchen: Kitchen, progress: Progress, jobs: int) -> dict[str, str]:
+def _run_all(todo: list[Recipe], freshness: Freshness, kitchen: Kitchen, progress: Progress, jobs: int) -> dict[str, str]:
     waiting = {recipe.name: recipe for recipe in todo}
     failures: dict[str, str] = {}
     futures: dict[Future[None], Recipe] = {}
 
     def make(recipe: Recipe) -> None:
-        started = time.monotonic()
+        started, key = time.monotonic(), freshness.key(recipe.name)
         kitchen.log(recipe).unlink(missing_ok=True)
-        kind_of(recipe).make(recipe, book, kitchen)
-        kitchen.finish(recipe, book.key(recipe.name), time.monotonic() - started)
+        kind_of(recipe).make(recipe, freshness.book, kitchen)
+        kitchen.finish(recipe, key, time.monotonic() - started)
 
     with ThreadPoolExecutor(jobs) as pool:
         try:

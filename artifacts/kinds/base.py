@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from artifacts import process
 from artifacts.kinds import image
+from artifacts.kitchen import Kitchen
 from artifacts.recipes import Cookbook, Recipe
 from artifacts.store import Store
-
-if TYPE_CHECKING:
-    from artifacts.kitchen import Kitchen
 
 # What Debian's slim images leave out as well.
 SLIM = [

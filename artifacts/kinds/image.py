@@ -7,15 +7,13 @@ there), ``needs`` (builds whose output the Containerfile copies from by name, or
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from artifacts import podman, process
 from artifacts.catalogue import Image
+from artifacts.kitchen import Kitchen
 from artifacts.recipes import Cookbook, Recipe, tree_fingerprint
 from artifacts.store import REPOSITORY, ArtifactError, Store
-
-if TYPE_CHECKING:
-    from artifacts.kitchen import Kitchen
 
 IMAGES = REPOSITORY / "images"
 

@@ -11,14 +11,12 @@ import shutil
 import stat
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from artifacts import host, process
+from artifacts.kitchen import Kitchen
 from artifacts.recipes import Cookbook, Recipe, tree_fingerprint
 from artifacts.store import REPOSITORY, ArtifactError, Store, sha256_of
-
-if TYPE_CHECKING:
-    from artifacts.kitchen import Kitchen
 
 PROJECTS = REPOSITORY / "artifacts" / "maven"
 SUMS = "sha256sums"

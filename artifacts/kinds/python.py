@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from artifacts import process
+from artifacts.kitchen import Kitchen
 from artifacts.recipes import Cookbook, Recipe, tree_fingerprint
 from artifacts.store import REPOSITORY, Store
-
-if TYPE_CHECKING:
-    from artifacts.kitchen import Kitchen
 
 LISTS = REPOSITORY / "artifacts" / "python"
 UV = Path(sys.executable).parent / "uv"

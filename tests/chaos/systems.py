@@ -5,12 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from tests.chaos.cluster import PLATFORM, ClusterError, kubectl, objects
 
-if TYPE_CHECKING:
-    from tests.chaos.stream import Stream
+
+class Client(Protocol):
+    """A program that runs as a client of a system, such as a stream of writes."""
+
+    system: System
+
+    def ask(self, mode: str) -> str:
+        """What it prints in another mode. Raises ClusterError when it fails."""
 
 
 @dataclass(frozen=True)
@@ -22,16 +28,16 @@ class State:
     why: str = ""
 
 
-def asked(stream: Stream) -> State:
+def asked(client: Client) -> State:
     """What the client's own program finds out."""
     try:
-        found = json.loads(stream.ask("state").splitlines()[-1])
+        found = json.loads(client.ask("state").splitlines()[-1])
         return State(found["leader"] or "", found["whole"], found.get("why", ""))
     except (IndexError, KeyError, ValueError) as error:
-        raise ClusterError(f"{stream.system.name}: no state: {error!r}") from error
+        raise ClusterError(f"{client.system.name}: no state: {error!r}") from error
 
 
-def postgresql(_stream: Stream) -> State:
+def postgresql(_client: Client) -> State:
     """By Patroni's label; whole when every other member streams, one of them synchronously."""
     pods = objects("pods", "--selector=app.kubernetes.io/name=postgres,app.kubernetes.io/component=master")
     if len(pods) != 1:
@@ -59,7 +65,7 @@ class System:
     promise: str
     secrets: dict[str, tuple[str, str]]
     settings: dict[str, str] = field(default_factory=dict)
-    state: Callable[[Stream], State] = asked
+    state: Callable[[Client], State] = asked
     spare: int = 1
     may_lose: dict[str, str] = field(default_factory=dict)
     bounds: dict[str, float] = field(default_factory=dict)

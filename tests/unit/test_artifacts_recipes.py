@@ -11,7 +11,9 @@ import yaml
 
 from artifacts import recipes
 from artifacts.catalogue import Catalogue
-from artifacts.kinds import go, image
+from artifacts.freshness import Freshness
+from artifacts.kinds import image, workspace
+from artifacts.kinds.workspace import Workspace
 from artifacts.recipes import Cookbook
 from artifacts.store import ArtifactError, Store
 
@@ -19,10 +21,10 @@ from artifacts.store import ArtifactError, Store
 @pytest.fixture
 def kitchen_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Copies of the inputs of builds, to change at will."""
-    shutil.copytree(go.MODULES, tmp_path / "go")
+    shutil.copytree(workspace.MODULES, tmp_path / "go")
     for name in ("etcd", "coredns"):
         shutil.copytree(image.IMAGES / name, tmp_path / "images" / name)
-    monkeypatch.setattr(go, "MODULES", tmp_path / "go")
+    monkeypatch.setattr(workspace, "MODULES", tmp_path / "go")
     monkeypatch.setattr(image, "IMAGES", tmp_path / "images")
     return tmp_path
 
@@ -30,6 +32,10 @@ def kitchen_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def book(versions: dict[str, str] | None = None, arch: str = "amd64") -> Cookbook:
     catalogue = Catalogue.load()
     return Cookbook.load(replace(catalogue, versions={**catalogue.versions, **(versions or {})}), arch)
+
+
+def key(name: str, cookbook: Cookbook | None = None) -> str:
+    return Freshness(cookbook or book()).key(name)
 
 
 def test_every_recipe_makes_something_of_the_catalogue() -> None:
@@ -57,8 +63,8 @@ def test_go_modules_have_the_versions_of_the_catalogue() -> None:
     for recipe in cookbook.recipes.values():
         if recipe.kind != "go":
             continue
-        version = go.module_version(recipe, cookbook)
-        lines = (go.MODULES / recipe.name / "go.mod").read_text().split("\n")
+        version = Workspace(cookbook).version(recipe)
+        lines = (workspace.MODULES / recipe.name / "go.mod").read_text().split("\n")
         assert any(line.split()[:2] == [recipe.options["module"], version] for line in lines if line.startswith("\t"))
 
 
@@ -90,7 +96,7 @@ def test_circle_is_named(tmp_path: Path) -> None:
 
 
 def test_key_is_stable(kitchen_copy: Path) -> None:
-    assert book().key("image/etcd") == book().key("image/etcd")
+    assert key("image/etcd") == key("image/etcd")
 
 
 @pytest.mark.parametrize(
@@ -98,34 +104,34 @@ def test_key_is_stable(kitchen_copy: Path) -> None:
     ["go/etcd/go.sum", "go/etcd/go.mod", "images/etcd/Containerfile"],
 )
 def test_key_follows_every_input_of_it_and_its_needs(kitchen_copy: Path, changed: str) -> None:
-    before, other = book().key("image/etcd"), book().key("image/coredns")
+    before, other = key("image/etcd"), key("image/coredns")
     with (kitchen_copy / changed).open("a") as stream:
         stream.write("\n# changed\n")
-    assert book().key("image/etcd") != before
-    assert book().key("image/coredns") == other
+    assert key("image/etcd") != before
+    assert key("image/coredns") == other
 
 
 def test_key_of_a_program_follows_the_libraries_that_others_raise(kitchen_copy: Path) -> None:
     """Of a library that two programs need both get the newer version; what one of them alone needs is nothing to the other."""
-    before, other = book().key("etcd"), book().key("cni")
+    before, other = key("etcd"), key("cni")
     with (kitchen_copy / "go/coredns/go.mod").open("a") as stream:
         stream.write("\nrequire google.golang.org/grpc v1.999.0 // indirect\nrequire example.com/of/its/own v1.0.0\n")
-    assert book().key("etcd") != before
-    assert book().key("cni") == other
+    assert key("etcd") != before
+    assert key("cni") == other
 
 
 def test_the_workspace_is_that_of_the_recipes() -> None:
-    words = (go.MODULES / "go.work").read_text().split()
-    assert {word.removeprefix("./") for word in words if word.startswith("./")} == set(go.workspace(book()))
+    words = (workspace.MODULES / "go.work").read_text().split()
+    assert {word.removeprefix("./") for word in words if word.startswith("./")} == set(Workspace(book()).members)
     assert f"go{words[words.index('go') + 1]}" == book().toolchain
 
 
 def test_key_follows_version_architecture_and_toolchain(kitchen_copy: Path) -> None:
     keys = {
-        book().key("etcd"),
-        book({"etcd": "9.9.9"}).key("etcd"),
-        book(arch="arm64").key("etcd"),
-        replace(book(), toolchain="go1.99.0").key("etcd"),
+        key("etcd"),
+        key("etcd", book({"etcd": "9.9.9"})),
+        key("etcd", book(arch="arm64")),
+        key("etcd", replace(book(), toolchain="go1.99.0")),
     }
     assert len(keys) == 4
 
@@ -134,22 +140,22 @@ def test_estimate_does_not_rebuild(kitchen_copy: Path) -> None:
     before = book()
     recipe = before.recipes["etcd"]
     longer = replace(recipe, options={**recipe.options, "seconds": 999})
-    assert replace(before, recipes={**before.recipes, "etcd": longer}).key("etcd") == before.key("etcd")
+    assert key("etcd", replace(before, recipes={**before.recipes, "etcd": longer})) == key("etcd", before)
 
 
 def test_done_needs_stamp_and_results(kitchen_copy: Path, tmp_path: Path) -> None:
     cookbook, store = book(), Store(tmp_path / "store")
     recipe = cookbook.recipes["etcd"]
-    assert not cookbook.done(recipe, store)
+    assert not Freshness(cookbook).done(recipe, store)
     store.stamp("etcd").parent.mkdir(parents=True)
-    store.stamp("etcd").write_text(cookbook.key("etcd") + "\n")
-    assert not cookbook.done(recipe, store), "a stamp without its results"
+    store.stamp("etcd").write_text(key("etcd", cookbook) + "\n")
+    assert not Freshness(cookbook).done(recipe, store), "a stamp without its results"
     (store.outputs / "etcd").mkdir(parents=True)
     path = store.files / cookbook.catalogue.file("etcd", "amd64").path
     path.parent.mkdir(parents=True)
     path.write_text("archive")
-    assert cookbook.done(recipe, store)
-    assert not book({"etcd": "9.9.9"}).done(recipe, store), "results of another version"
+    assert Freshness(cookbook).done(recipe, store)
+    assert not Freshness(book({"etcd": "9.9.9"})).done(recipe, store), "results of another version"
 
 
 def test_missing_context_is_named(tmp_path: Path) -> None:
