@@ -19,11 +19,11 @@ help: ## Show this
 
 venv: $(READY) ## Make the Python environment in .venv
 
-lab: $(READY) ## Fill the artifact store, make the nodes, run site.yml on them with the systems of MODE (default: the inventory's), and verify
+lab: $(READY) ## Fill the artifact store, make the nodes, run site.yml on them, each for the systems of MODE (default: the inventory's), and verify
 	@echo '[1/4] Inventory'
 	@$(BIN)/lab run playbooks/inventory_check.yml $(SETTINGS)
 	@echo '[2/4] Artifacts'
-	@$(BIN)/artifacts prepare
+	@systems=$$($(BIN)/lab systems $(if $(MODE),--mode=$(MODE))) && $(BIN)/artifacts prepare --systems="$$systems"
 	@echo '[3/4] Nodes'
 	@$(BIN)/lab up
 	@echo '[4/4] site.yml'

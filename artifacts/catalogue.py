@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,8 @@ import yaml
 
 from artifacts.store import REPOSITORY, ArtifactError
 
-PATH = REPOSITORY / "group_vars" / "all" / "artifacts.yml"
+FOLDER = REPOSITORY / "group_vars" / "all"
+TABLES = {"versions": "artifacts.yml", "files": "artifacts_files.yml", "images": "artifacts_images.yml"}  # files of the folder
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,8 @@ class File:
 class Image:
     """One container image. ``digest`` (``sha256:…``) is empty where the catalogue knows none.
 
-    ``build`` is the folder of an image that this project makes itself; empty for one that upstream publishes.
+    ``build`` is the folder of an image that this project makes itself; empty for one that upstream publishes. ``systems``
+    are those that run it; empty for an image that every site runs.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Image:
     tag: str
     digest: str
     build: str
+    systems: tuple[str, ...]
 
     @property
     def reference(self) -> str:
@@ -49,21 +52,23 @@ class Image:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """The catalogue's three tables, as in ``group_vars/all/artifacts.yml`` or as a site overrides them."""
+    """The catalogue's three tables, as in ``group_vars/all`` or as a site overrides them."""
 
     versions: Mapping[str, str]
     file_table: Mapping[str, Mapping[str, Any]]
     image_table: Mapping[str, Mapping[str, Any]]
 
     @classmethod
-    def load(cls, path: Path = PATH) -> Catalogue:
+    def load(cls, folder: Path = FOLDER) -> Catalogue:
         """Read the catalogue that all sites share."""
-        return cls.from_variables(yaml.safe_load(path.read_text()))
+        return cls.from_variables(
+            {key: table for name in TABLES.values() for key, table in yaml.safe_load((folder / name).read_text()).items()}
+        )
 
     @classmethod
     def from_variables(cls, variables: Mapping[str, Any]) -> Catalogue:
         """Make it from Ansible variables (``artifacts_versions``, ``artifacts_files``, ``artifacts_images``)."""
-        return cls(*(variables[f"artifacts_{table}"] for table in ("versions", "files", "images")))
+        return cls(*(variables[f"artifacts_{table}"] for table in TABLES))
 
     def version(self, component: str) -> str:
         """The chosen version. Raises ArtifactError for a component that has none."""
@@ -87,13 +92,24 @@ class Catalogue:
         version = self.version(entry["component"])
         tag = entry["tag"].format(version=version)
         digest = (entry.get("digest") or {}).get(tag, "")
-        return Image(name, entry["component"], version, entry["repository"], tag, digest, entry.get("build", ""))
+        systems = tuple(entry.get("systems", ()))
+        return Image(name, entry["component"], version, entry["repository"], tag, digest, entry.get("build", ""), systems)
 
     def files(self, arch: str) -> list[File]:
         return [self.file(name, arch) for name in self.file_table]
 
-    def images(self) -> list[Image]:
-        return [self.image(name) for name in self.image_table]
+    def images(self, systems: Collection[str] | None = None) -> list[Image]:
+        """The images that a site with these systems runs; all images where none are said.
+
+        Raises ArtifactError for a system that has no image.
+        """
+        images = [self.image(name) for name in self.image_table]
+        if systems is None:
+            return images
+        known = {system for image in images for system in image.systems}
+        if unknown := set(systems) - known:
+            raise ArtifactError(f"no image is of system {', '.join(sorted(unknown))}; known: {', '.join(sorted(known))}")
+        return [image for image in images if not image.systems or set(image.systems) & set(systems)]
 
 
 def _entry(table: Mapping[str, Mapping[str, Any]], name: str, title: str) -> Mapping[str, Any]:

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from artifacts import makers, pinning, report, runner, upstream
 from artifacts import mirror as mirrors
-from artifacts.catalogue import PATH, Catalogue, File, Image
+from artifacts.catalogue import FOLDER, Catalogue, File, Image
 from artifacts.freshness import Freshness
 from artifacts.recipes import Cookbook
 from artifacts.store import ARCHITECTURES, ArtifactError, Store, host_arch
@@ -81,13 +81,19 @@ def fetch(
 
 
 @commands.command()
-def prepare(names: Names = None) -> None:
+def prepare(
+    names: Names = None,
+    systems: Annotated[str | None, typer.Option(help="Instead of names: what a site with these takes, as in minio,redis.")] = None,
+) -> None:
     """Fill the store the best way this machine has: fetch what is pinned where upstream answers, and build the rest."""
     book, store = _book(), Store.default()
-    recipes = book.select(names or ())
+    if names and systems is not None:
+        raise ArtifactError("names and --systems: give one of them")
+    chosen = None if systems is None else [name for name in systems.split(",") if name]
+    recipes = book.select(names or ()) if chosen is None else book.site(chosen)
     if upstream.reachable():
         files = [file for file in book.catalogue.files(book.arch) if file.sha256]
-        _fetch(files, [image for image in book.catalogue.images() if image.digest])
+        _fetch(files, [image for image in book.catalogue.images(chosen) if image.digest])
         recipes = [recipe for recipe in recipes if not book.published(recipe)]
     made = runner.build(book, store, recipes, jobs=runner.JOBS, console=console)
     console.print(f"{len(made)} built; the store is {store.root}")
@@ -109,7 +115,7 @@ def lock(
     """Write a version's upstream checksums and digests into the catalogue (on a machine that reaches upstream)."""
     store = Store.default()
     with upstream.client() as http:
-        for line in pinning.lock(http, PATH, component, version, choose=choose, scratch=store.work):
+        for line in pinning.lock(http, FOLDER, component, version, choose=choose, scratch=store.work):
             console.print(line)
 
 

@@ -14,34 +14,35 @@ from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString as Quoted
 
 from artifacts import oci, upstream
-from artifacts.catalogue import Catalogue, File
+from artifacts.catalogue import TABLES, Catalogue, File
 from artifacts.store import ARCHITECTURES, ArtifactError, write_atomically
 
 HEX = re.compile(r"^[0-9a-f]{64}$")
 
 
-def lock(http: httpx.Client, catalogue_path: Path, component: str, version: str, *, choose: bool, scratch: Path) -> list[str]:
-    """Resolve everything of ``component`` at ``version`` upstream and write it into the catalogue file.
+def lock(http: httpx.Client, folder: Path, component: str, version: str, *, choose: bool, scratch: Path) -> list[str]:
+    """Resolve everything of ``component`` at ``version`` upstream and write it into the catalogue's files in ``folder``.
 
-    Comments and format of the file stay. With ``choose`` the version becomes the one that sites use. Gives a line for
-    each thing pinned. Raises ArtifactError, and leaves the file as it was, where upstream lacks any of them.
+    Comments and format of the files stay. With ``choose`` the version becomes the one that sites use. Gives a line for
+    each thing pinned. Raises ArtifactError, and leaves the files as they were, where upstream lacks any of them.
     """
     yaml = YAML()
     yaml.preserve_quotes = True
     yaml.width = 4096
     yaml.explicit_start = True
     yaml.indent(mapping=2, sequence=4, offset=2)
-    document = yaml.load(catalogue_path.read_text())
-    if component not in document["artifacts_versions"]:
-        known = ", ".join(document["artifacts_versions"])
+    documents = {table: yaml.load((folder / name).read_text()) for table, name in TABLES.items()}
+    versions, files, images = (documents[table][f"artifacts_{table}"] for table in TABLES)
+    if component not in versions:
+        known = ", ".join(versions)
         raise ArtifactError(f"component {component!r} is not in the catalogue; known: {known}")
-    wanted = Catalogue.from_variables({**document, "artifacts_versions": {**document["artifacts_versions"], component: version}})
+    wanted = Catalogue({**versions, component: version}, files, images)
 
     pinned: list[str] = []
-    for name, entry in document["artifacts_files"].items():
+    for name, entry in files.items():
         if entry["component"] == component:
             _mapping(entry, "sha256")[Quoted(version)] = _file_sums(http, wanted, name, entry, scratch, pinned)
-    for name, entry in document["artifacts_images"].items():
+    for name, entry in images.items():
         if entry["component"] == component and not entry.get("build"):
             image = wanted.image(name)
             manifest = oci.Repository(http, image.repository).manifest(image.tag)
@@ -52,11 +53,12 @@ def lock(http: httpx.Client, catalogue_path: Path, component: str, version: str,
     if not pinned:
         raise ArtifactError(f"{component} has no file and no image that upstream publishes: nothing to lock")
     if choose:
-        document["artifacts_versions"][component] = Quoted(version)
+        versions[component] = Quoted(version)
 
-    text = io.StringIO()
-    yaml.dump(document, text)
-    write_atomically(catalogue_path, text.getvalue())
+    for table in reversed(TABLES):  # a version is chosen when its sums are there
+        text = io.StringIO()
+        yaml.dump(documents[table], text)
+        write_atomically(folder / TABLES[table], text.getvalue())
     return pinned
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -69,8 +69,19 @@ class Cookbook:
                 known = sorted({n.removeprefix("image/") for n in self.recipes} | set(self.sets))
                 raise ArtifactError(f"no recipe or set is called {name!r}; known: {', '.join(known)}")
             wanted += self._flatten(found)
+        return self._ordered(wanted)
+
+    def site(self, systems: Collection[str]) -> list[Recipe]:
+        """The recipes of all that a site with these systems takes, in an order in which they can be made.
+
+        Raises ArtifactError for a system that has no image.
+        """
+        images = {f"image/{image.name}" for image in self.catalogue.images(systems)}
+        return self._ordered(recipe.name for recipe in self.recipes.values() if recipe.name in images or recipe.options.get("files"))
+
+    def _ordered(self, names: Iterable[str]) -> list[Recipe]:
         ordered: dict[str, Recipe] = {}
-        for name in wanted:
+        for name in names:
             self._add(name, ordered, ())
         return list(ordered.values())
 

@@ -121,6 +121,15 @@ def inventory(name: TopologyOption = topology.OWN) -> None:
     print(_shown(_open(name).topology.inventory))
 
 
+@commands.command()
+def systems(
+    name: TopologyOption = topology.OWN,
+    mode: Annotated[str, typer.Option(help="In this mode instead of the inventory's.")] = "",
+) -> None:
+    """Print the systems that the inventory deploys, as `artifacts prepare --systems` takes them."""
+    print(",".join(topology.systems(_open(name).topology.inventory, mode)))
+
+
 @commands.command(context_settings=PASS_ON)
 def run(context: typer.Context, playbook: str, name: TopologyOption = topology.OWN) -> None:
     """Run ansible-playbook with the lab's inventory."""

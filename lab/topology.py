@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import ipaddress
 import os
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -15,6 +18,7 @@ from lab.state import REPOSITORY, LabError, Paths
 INVENTORIES = REPOSITORY / "inventories"
 OWN = "lab"  # the site whose inventory needs no derivation, and whose lab.yml every other one borrows
 EXTRA = "extra.yml"
+Host = tuple[str, dict[str, Any], Callable[[Any], Any]]
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,42 @@ def load(paths: Paths, extra_workers: int | None = None) -> Topology:
 
 def read(name: str, inventory: Path) -> Topology:
     """Read an inventory the way Ansible does. Raises LabError, naming host and variable, where it does not fit a lab."""
+    nodes, site = [], {}
+    with _hosts(inventory) as hosts:
+        for host, raw, template in hosts:
+            site = {key: template(raw.get(key, "")) for key in ("platform_node_cidr", "lab_depot_address")}
+            nodes.append(
+                Node(
+                    name=host,
+                    address=str(template(raw.get("ansible_host", ""))),
+                    role="worker" if "workers" in raw["group_names"] else "control_plane",
+                    release=str(template(raw.get("lab_release", "trixie"))),
+                    disks=tuple(str(disk["device"]) for disk in template(raw.get("data_disks_devices", []))),
+                    disk_size=parse_size(template(raw.get("lab_data_disk_size", "20G"))),
+                )
+            )
+    return _checked(name, inventory, site, tuple(nodes))
+
+
+def systems(inventory: Path, mode: str = "") -> list[str]:
+    """The systems that a site deploys, in ``mode`` where one is given. Raises LabError where its inventory does not say."""
+    with _hosts(inventory, {"deploy_mode": mode} if mode else {}) as hosts:
+        _, raw, template = hosts[0]
+        return list(template(raw["deploy_components"]))
+
+
+def parse_size(text: str | int) -> int:
+    """Bytes of a size like ``20G`` or ``512M``. Raises LabError when it is none."""
+    units = {"M": 2**20, "G": 2**30, "T": 2**40}
+    number, unit = str(text)[:-1], str(text)[-1:].upper()
+    if unit not in units or not number.isdigit():
+        raise LabError(f"lab_data_disk_size: {text!r} is no size; wanted a whole number and M, G or T")
+    return int(number) * units[unit]
+
+
+@contextlib.contextmanager
+def _hosts(inventory: Path, extra: Mapping[str, str] | None = None) -> Iterator[list[Host]]:
+    """Each node's name, its variables with ``extra`` over them, and what fills templates in those. Raises LabError with Ansible's words."""
     _ansible()
     from ansible.errors import AnsibleError  # takes half a second, so only where it is needed
     from ansible.inventory.manager import InventoryManager
@@ -86,35 +126,12 @@ def read(name: str, inventory: Path) -> Topology:
     loader = DataLoader()
     loader.set_basedir(str(REPOSITORY))
     try:
-        hosts = InventoryManager(loader=loader, sources=[str(inventory)])
-        variables = VariableManager(loader=loader, inventory=hosts)
-        nodes, site = [], {}
-        for host in hosts.get_hosts("nodes"):
-            raw = variables.get_vars(host=host, include_hostvars=False)
-            templar = Templar(loader=loader, variables=raw)
-            site = {key: templar.template(raw.get(key, "")) for key in ("platform_node_cidr", "lab_depot_address")}
-            nodes.append(
-                Node(
-                    name=host.name,
-                    address=str(templar.template(raw.get("ansible_host", ""))),
-                    role="worker" if "workers" in raw["group_names"] else "control_plane",
-                    release=str(templar.template(raw.get("lab_release", "trixie"))),
-                    disks=tuple(str(disk["device"]) for disk in templar.template(raw.get("data_disks_devices", []))),
-                    disk_size=parse_size(templar.template(raw.get("lab_data_disk_size", "20G"))),
-                )
-            )
+        known = InventoryManager(loader=loader, sources=[str(inventory)])
+        variables = VariableManager(loader=loader, inventory=known)
+        found = {host.name: {**variables.get_vars(host=host, include_hostvars=False), **(extra or {})} for host in known.get_hosts("nodes")}
+        yield [(name, raw, Templar(loader=loader, variables=raw).template) for name, raw in found.items()]
     except AnsibleError as error:
         raise LabError(f"{inventory}: {error}") from None
-    return _checked(name, inventory, site, tuple(nodes))
-
-
-def parse_size(text: str | int) -> int:
-    """Bytes of a size like ``20G`` or ``512M``. Raises LabError when it is none."""
-    units = {"M": 2**20, "G": 2**30, "T": 2**40}
-    number, unit = str(text)[:-1], str(text)[-1:].upper()
-    if unit not in units or not number.isdigit():
-        raise LabError(f"lab_data_disk_size: {text!r} is no size; wanted a whole number and M, G or T")
-    return int(number) * units[unit]
 
 
 @functools.cache

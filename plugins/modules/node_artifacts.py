@@ -101,7 +101,7 @@ def download(item: dict, directory: Path, timeout: int) -> Path:
     if digest.hexdigest() != item["sha256"]:
         raise ArtifactError(
             f"{item['url']}: wrong checksum: found sha256:{digest.hexdigest()}, wanted sha256:{item['sha256']}. "
-            "Nothing was installed. Check the mirror, or the version's entry in group_vars/all/artifacts.yml."
+            "Nothing was installed. Check the mirror, or the version's entry in group_vars/all/artifacts_files.yml."
         )
     return Path(name)
 

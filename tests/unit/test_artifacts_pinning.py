@@ -8,13 +8,13 @@ from pathlib import Path
 
 import httpx
 import pytest
-import yaml
 
 from artifacts import pinning
-from artifacts.catalogue import PATH, Catalogue
+from artifacts.catalogue import FOLDER, TABLES, Catalogue
 from artifacts.store import ArtifactError
 
-CATALOGUE = """\
+CATALOGUE = {
+    "versions": """\
 ---
 # The catalogue of a test.
 
@@ -24,7 +24,9 @@ artifacts_versions:
   runc: "1.4.3"
   pause: "3.10"   # a version that YAML would take for a number
   own: "1.0"
-
+""",
+    "files": """\
+---
 # files
 artifacts_files:
   runc:
@@ -37,7 +39,9 @@ artifacts_files:
   chart:
     component: pause
     path: "charts.example/pause-{version}.tgz"
-
+""",
+    "images": """\
+---
 artifacts_images:
   pause:
     component: pause
@@ -50,7 +54,8 @@ artifacts_images:
     tag: "{version}"
     digest: {}
     build: images/own
-"""
+""",
+}
 CONTENT = b"a release"
 SUM = hashlib.sha256(CONTENT).hexdigest()
 INDEX = json.dumps({"manifests": [{"digest": "sha256:" + "d" * 64}]}).encode()
@@ -83,23 +88,31 @@ def upstream(request: httpx.Request) -> httpx.Response:
 
 @pytest.fixture
 def catalogue(tmp_path: Path) -> Path:
-    path = tmp_path / "artifacts.yml"
-    path.write_text(CATALOGUE)
-    return path
+    return written(tmp_path, CATALOGUE)
+
+
+def written(folder: Path, tables: dict[str, str]) -> Path:
+    for table, text in tables.items():
+        (folder / TABLES[table]).write_text(text)
+    return folder
+
+
+def tables(folder: Path) -> dict[str, str]:
+    return {table: (folder / name).read_text() for table, name in TABLES.items()}
 
 
 def lock(catalogue: Path, component: str, version: str, *, choose: bool = False) -> list[str]:
     with httpx.Client(transport=httpx.MockTransport(upstream)) as http:
-        return pinning.lock(http, catalogue, component, version, choose=choose, scratch=catalogue.parent / "scratch")
+        return pinning.lock(http, catalogue, component, version, choose=choose, scratch=catalogue / "scratch")
 
 
 def test_sums_of_a_new_version_stand_beside_the_old(catalogue: Path) -> None:
     assert len(lock(catalogue, "runc", "1.5.0")) == 2
-    data = yaml.safe_load(catalogue.read_text())
-    sums = data["artifacts_files"]["runc"]["sha256"]
+    loaded = Catalogue.load(catalogue)
+    sums = loaded.file_table["runc"]["sha256"]
     assert sums["1.5.0"] == {"amd64": "a" * 64, "arm64": "b" * 64}
     assert sums["1.4.3"]["arm64"] == "1" * 64
-    assert data["artifacts_versions"]["runc"] == "1.4.3", "only chosen when asked"
+    assert loaded.versions["runc"] == "1.4.3", "only chosen when asked"
 
 
 def test_chosen_version_resolves(catalogue: Path) -> None:
@@ -117,22 +130,29 @@ def test_file_without_published_sum_is_downloaded_and_image_resolved(catalogue: 
 
 def test_rest_of_the_file_stays_as_it_was(catalogue: Path) -> None:
     lock(catalogue, "runc", "1.5.0")
-    after = catalogue.read_text().splitlines()
-    assert [line for line in CATALOGUE.splitlines() if line not in after] == []
-    assert len(after) == len(CATALOGUE.splitlines()) + 3
+    only_files_grew(CATALOGUE, catalogue)
+
+
+def only_files_grew(before: dict[str, str], folder: Path) -> None:
+    """A version and its two sums came to the files; nothing else is other than it was."""
+    after = tables(folder)
+    assert {table for table in TABLES if after[table] != before[table]} == {"files"}
+    old, new = before["files"].splitlines(), after["files"].splitlines()
+    assert [line for line in old if line not in new] == []
+    assert len(new) == len(old) + 3
 
 
 def test_nothing_is_written_when_upstream_lacks_the_version(catalogue: Path) -> None:
     with pytest.raises(ArtifactError, match=r"runc\.amd64.*404"):
         lock(catalogue, "runc", "9.9.9")
-    assert catalogue.read_text() == CATALOGUE
+    assert tables(catalogue) == CATALOGUE
 
 
 def test_an_image_that_upstream_is_building_anew_is_refused(catalogue: Path) -> None:
     """Docker's official images show an empty index meanwhile; its digest never gives an image."""
     with pytest.raises(ArtifactError, match=r"registry\.example/pause:3\.12 has no platform upstream"):
         lock(catalogue, "pause", "3.12")
-    assert catalogue.read_text() == CATALOGUE
+    assert tables(catalogue) == CATALOGUE
 
 
 def test_unknown_component_and_own_image_are_refused(catalogue: Path) -> None:
@@ -143,15 +163,12 @@ def test_unknown_component_and_own_image_are_refused(catalogue: Path) -> None:
 
 
 def test_round_trip_of_the_real_catalogue_changes_nothing_else(tmp_path: Path) -> None:
-    real = PATH.read_text()
-    path = tmp_path / "artifacts.yml"
-    path.write_text(real)
+    real = tables(FOLDER)
+    folder = written(tmp_path, real)
 
     def answer(request: httpx.Request) -> httpx.Response:
         return httpx.Response(200, text="c" * 64) if str(request.url).endswith(".sha256") else httpx.Response(404)
 
     with httpx.Client(transport=httpx.MockTransport(answer)) as http:
-        pinning.lock(http, path, "helm", "9.9.9", choose=False, scratch=tmp_path)
-    after = path.read_text().splitlines()
-    assert [line for line in real.splitlines() if line not in after] == []
-    assert len(after) == len(real.splitlines()) + 3
+        pinning.lock(http, folder, "helm", "9.9.9", choose=False, scratch=tmp_path)
+    only_files_grew(real, folder)

@@ -77,6 +77,22 @@ def test_a_component_means_its_build_and_its_image() -> None:
     assert {recipe.name for recipe in book().select(["etcd"])} == {"etcd", "image/etcd"}
 
 
+def test_a_site_takes_no_recipe_of_systems_that_it_does_not_have() -> None:
+    names = {recipe.name for recipe in book().site(["minio", "nats"])}
+    assert {"kubernetes", "containerd", "image/cilium", "image/toolbox", "nats_cli", "minio", "image/minio", "image/nats_exporter"} <= names
+    assert not names & {"kafka", "image/kafka", "neo4j", "opensearch", "image/opensearch", "image/postgres", "image/redis", "kubeconform"}
+
+
+def test_a_site_with_every_system_takes_all_but_the_tools_of_the_tests() -> None:
+    systems = {system for image in Catalogue.load().images() for system in image.systems}
+    assert book().recipes.keys() - {recipe.name for recipe in book().site(systems)} == {"kubeconform"}
+
+
+def test_unknown_system_lists_the_known() -> None:
+    with pytest.raises(ArtifactError, match=r"no image is of system reddis; known: elasticsearch, kafka, .*redis"):
+        book().site(["minio", "reddis"])
+
+
 def test_unknown_name_lists_the_known() -> None:
     with pytest.raises(ArtifactError, match=r"'etdc'.*known: .*etcd"):
         book().select(["etdc"])

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 LAB = Path(sys.executable).with_name("lab")
 
@@ -26,6 +27,7 @@ def lab(tmp_path):
     [
         (["inventory", "--topology", "huge"], "lab: unknown topology 'huge'; known: lab, minimal, prod, recommended"),
         (["ssh", "worker-9"], "lab: no node 'worker-9' in topology lab"),
+        (["systems", "--mode", "none"], "lab: "),
         (["kubectl", "--topology", "minimal", "get", "nodes"], "lab: no cluster yet"),
     ],
 )
@@ -34,6 +36,13 @@ def test_a_mistake_is_one_line(lab, arguments, message):
     assert result.returncode == 1
     assert result.stderr.startswith(message)
     assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("topology", ["lab", "recommended"])
+def test_systems_are_those_of_the_inventory_or_of_a_mode(lab, topology, project):
+    table = yaml.safe_load((project / "group_vars/all/modes.yml").read_text())
+    assert lab("systems", "-t", topology).stdout.strip().split(",") == table["deploy_modes"][table["deploy_mode"]]
+    assert lab("systems", "-t", topology, "--mode", "minimal").stdout.strip().split(",") == table["deploy_modes"]["minimal"]
 
 
 def test_inventory_prints_what_ansible_takes(lab, tmp_path):

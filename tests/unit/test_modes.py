@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from artifacts.catalogue import Catalogue
+
 PROJECT = Path(__file__).parents[2]
 TABLE = yaml.safe_load((PROJECT / "group_vars/all/modes.yml").read_text())
 MODES = TABLE["deploy_modes"]
@@ -24,6 +26,11 @@ def test_the_default_mode_has_everything():
 
 def test_the_tiers_deploy_what_the_table_names():
     assert sorted(deployed()) == sorted(MODES["full"])
+
+
+def test_the_artifact_catalogue_knows_them():
+    """So that a store can be filled for a mode alone."""
+    assert {system for image in Catalogue.load().images() for system in image.systems} == set(MODES["full"])
 
 
 @pytest.mark.parametrize("component", MODES["full"])
