@@ -28,7 +28,7 @@ def app() -> None:
     """Entry point: known errors are shown without a traceback."""
     try:
         commands()
-    except (ArtifactError, httpx.HTTPError) as error:
+    except (ArtifactError, FileNotFoundError, httpx.HTTPError) as error:
         where = f"{error.request.url}: " if isinstance(error, httpx.RequestError) else ""
         text = escape(f"{where}{error}")
         Console(stderr=True, highlight=False, soft_wrap=True).print(f"[red]artifacts:[/] {text}")

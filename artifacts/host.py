@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from artifacts import process
@@ -25,23 +27,30 @@ GO_CACHES = {"GOMODCACHE": "modules", "GOCACHE": "compiled"}  # below the store'
 
 def install_packages(kinds: set[str], *, log: Path) -> None:
     """Install the Debian packages that recipes of these kinds need and the machine lacks."""
-    missing = {
-        package
-        for kind in kinds
-        for program, package in PROGRAMS.get(kind, {}).items()
-        if not shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
-    }
     libraries = [item for kind in kinds for item in LIBRARIES.get(kind, {}).items()]
-    missing |= {package for path, package in libraries if not Path(path).exists()}
-    if not missing:
+    missing = {package for path, package in libraries if not Path(path).exists()}
+    for kind in kinds:
+        missing |= lacking(PROGRAMS.get(kind, {}))
+    install(missing, log=log)
+
+
+def lacking(programs: Mapping[str, str]) -> set[str]:
+    """The Debian packages (program → package) of those programs that this machine does not have."""
+    path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+    return {package for program, package in programs.items() if not shutil.which(program, path=path)}
+
+
+def install(packages: Collection[str], *, log: Path) -> None:
+    """Install Debian packages. Raises ArtifactError, naming them, where this machine or user cannot."""
+    if not packages:
         return
     if not shutil.which("apt-get"):
-        raise ArtifactError(f"please install: {', '.join(sorted(missing))} (this machine has no apt-get to do it)")
+        raise ArtifactError(f"please install: {', '.join(sorted(packages))} (this machine has no apt-get to do it)")
     if os.geteuid() != 0:
-        raise ArtifactError(f"please install, as root: apt-get install {' '.join(sorted(missing))}")
+        raise ArtifactError(f"please install, as root: apt-get install {' '.join(sorted(packages))}")
     env = {"DEBIAN_FRONTEND": "noninteractive"}
     process.run(["apt-get", "update", "-qq"], log=log, env=env)
-    process.run(["apt-get", "install", "-qq", "--no-install-recommends", *sorted(missing)], log=log, env=env)
+    process.run(["apt-get", "install", "-qq", "--no-install-recommends", *sorted(packages)], log=log, env=env)
 
 
 def unpack_package(package: str, target: Path, *, log: Path) -> None:
@@ -60,14 +69,27 @@ def unpack_package(package: str, target: Path, *, log: Path) -> None:
 
 
 def remove_tree(folder: Path) -> None:
-    """Remove a folder and what is mounted below it (podman's storage mounts itself there)."""
+    """Remove a folder (or file) if it is there, after unmounting what is mounted below it, as podman's storage is.
+
+    Raises ArtifactError for what cannot be unmounted, whose content then stays, and OSError for what cannot be removed.
+    """
     mounts = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
     for mount in sorted((path for path in mounts if Path(path).is_relative_to(folder)), reverse=True):
         process.output(["umount", "--lazy", mount])
     if folder.is_dir():
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder)
     else:
         folder.unlink(missing_ok=True)
+
+
+def clear_work(store: Store, *, keep: Collection[str] = ()) -> None:
+    """Remove the store's scratch space but for what is named. What a program that is ending still writes there, the next run removes."""
+    for path in store.work.iterdir() if store.work.is_dir() else ():
+        if path.name not in keep:
+            with contextlib.suppress(OSError):
+                remove_tree(path)
+    with contextlib.suppress(OSError):
+        store.work.rmdir()
 
 
 def go_environment(store: Store) -> dict[str, str]:

@@ -69,10 +69,7 @@ def open_kitchen(store: Store, arch: str, kinds: set[str]) -> Iterator[Kitchen]:
     Raises ArtifactError where a tool or the space is missing.
     """
     with store.exclusive():
-        if store.work.is_dir():  # of a run that was killed; what Go fetched and compiled is as good as new
-            for leftover in store.work.iterdir():
-                if leftover.name not in host.GO_CACHES.values():
-                    host.remove_tree(leftover)
+        host.clear_work(store, keep=host.GO_CACHES.values())  # of a run that was killed; what Go fetched and compiled is as good as new
         peak = max(PEAK_GIB[kind] for kind in kinds)
         if (free := store.free_gib()) < peak:
             raise ArtifactError(
@@ -90,7 +87,7 @@ def open_kitchen(store: Store, arch: str, kinds: set[str]) -> Iterator[Kitchen]:
                 yield Kitchen(store, registry, arch, go_environment, podman_environment)
         finally:
             stop_watching.set()
-            host.remove_tree(store.work)
+            host.clear_work(store)
 
 
 def _watch_disk(store: Store) -> threading.Event:

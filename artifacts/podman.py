@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -17,8 +18,9 @@ runtime = "runc"
 [engine.runtimes]
 runc = ["/usr/sbin/runc", "/usr/bin/runc"]
 [containers]
-default_ulimits = ["nofile=20000:20000", "nproc=30000:30000"]
+default_ulimits = ["nofile={nofile}:{nofile}", "nproc=30000:30000"]
 """
+BUILD_FILES = 20000  # programs of a build that close every file there may be take long to count to a million
 UPSTREAM_HOSTS = ("docker.io", "ghcr.io", "quay.io", "registry.k8s.io")
 
 
@@ -29,7 +31,7 @@ def environment(store: Store, registry_address: str = "", *, storage: Path | Non
     With ``storage``, podman keeps images and layers in that folder and not among the user's.
     """
     folder = store.root / "podman"
-    env = {"CONTAINERS_CONF": _write(folder / "containers.conf", CONTAINERS_CONF)}
+    env = settings(folder / "containers.conf", BUILD_FILES)
     if registry_address:
         redirects = "".join(_redirect(host, registry_address) for host in UPSTREAM_HOSTS)
         env["CONTAINERS_REGISTRIES_CONF"] = _write(folder / "registries.conf", redirects)
@@ -37,6 +39,12 @@ def environment(store: Store, registry_address: str = "", *, storage: Path | Non
         text = f'[storage]\ndriver = "overlay"\ngraphroot = "{storage}/graph"\nrunroot = "{storage}/run"\n'
         env["CONTAINERS_STORAGE_CONF"] = _write(folder / "storage.conf", text)
     return env
+
+
+def settings(path: Path, files: int) -> dict[str, str]:
+    """Environment of podman calls by a containers.conf at ``path``; a container opens ``files`` at most, or what this machine allows."""
+    nofile = min(resource.getrlimit(resource.RLIMIT_NOFILE)[1], files)
+    return {"CONTAINERS_CONF": _write(path, CONTAINERS_CONF.format(nofile=nofile))}
 
 
 def build(

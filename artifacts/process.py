@@ -1,4 +1,4 @@
-"""Run programs so that an interrupted run leaves none of them behind."""
+"""Run programs: none is left behind by an interrupted run, and none depends on whose shell it was."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from pathlib import Path
 
 from artifacts.store import ArtifactError
 
+# Settings of the caller's Python stay outside: by them, Debian's packages would put compiled modules elsewhere than beside their sources.
+OUTSIDE = "PYTHON"
 _running: set[subprocess.Popen[bytes]] = set()
 _guard = threading.Lock()
 _stop_reason: list[str] = []
@@ -34,7 +36,8 @@ def run(command: Sequence[str | Path], *, log: Path, env: Mapping[str, str] | No
                 stdout=stream,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
-                env={**os.environ, **(env or {})},
+                env=_environment(env),
+                umask=0o022,  # what is made is for others to read
                 cwd=cwd,
                 start_new_session=True,  # a group of its own, which stop_all() ends as a whole
             )
@@ -50,19 +53,12 @@ def run(command: Sequence[str | Path], *, log: Path, env: Mapping[str, str] | No
 
 
 def output(command: Sequence[str | Path], *, env: Mapping[str, str] | None = None) -> str:
-    """What a short command prints. Raises ArtifactError when it fails or is not there."""
-    try:
-        result = subprocess.run(
-            [str(word) for word in command],
-            env={**os.environ, **(env or {})},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    except FileNotFoundError:
-        raise ArtifactError(f"{command[0]} is not installed") from None
+    """What a short command prints. Raises ArtifactError with its own words when it fails, FileNotFoundError when it is not there."""
+    words = [str(word) for word in command]
+    silent = {"stdin": subprocess.DEVNULL, "capture_output": True, "text": True}
+    result = subprocess.run(words, env=_environment(env), check=False, **silent)
     if result.returncode:
-        raise ArtifactError(f"{' '.join(map(str, command))} ended with {result.returncode}: {result.stderr.strip()}")
+        raise ArtifactError(f"{' '.join(words[:2])} ended with {result.returncode}: {result.stderr.strip()}")
     return result.stdout.strip()
 
 
@@ -78,3 +74,7 @@ def stop_all(reason: str) -> None:
         for process in list(_running):
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGTERM)
+
+
+def _environment(env: Mapping[str, str] | None) -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith(OUTSIDE)} | dict(env or {})

@@ -52,6 +52,17 @@ def write_atomically(path: Path, text: str) -> None:
         raise
 
 
+@contextlib.contextmanager
+def locked(path: Path, busy: str) -> Iterator[None]:
+    """Hold a lock file, by this process and those it starts. Raises ArtifactError with ``busy`` where another one holds it."""
+    with path.open("w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ArtifactError(busy) from None
+        yield
+
+
 def make_readable(folder: Path) -> None:
     """Let everybody read a folder and run its programs, whatever umask it was made under."""
     for path in (folder, *folder.rglob("*")):
@@ -157,11 +168,7 @@ class Store:
         umask = os.umask(0o022)
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            with (self.root / ".writer").open("w") as handle:
-                try:
-                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    raise ArtifactError(f"another run is writing to {self.root}; wait for it to end") from None
+            with locked(self.root / ".writer", f"another run is writing to {self.root}; wait for it to end"):
                 yield
         finally:
             os.umask(umask)

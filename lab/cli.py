@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -10,10 +11,11 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from artifacts.store import REPOSITORY
 from lab import ssh, surroundings, topology, workload
 from lab.cluster import Lab
 from lab.progress import console
-from lab.state import REPOSITORY, LabError, Paths
+from lab.state import LabError, Paths
 
 commands = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
@@ -143,6 +145,7 @@ def run(context: typer.Context, playbook: str, name: TopologyOption = topology.O
 def app() -> None:
     """Entry point: a LabError is a message to the user, not a traceback."""
     surroundings.settle()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a plain kill cleans up as Ctrl-C does
     try:
         commands()
     except LabError as error:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import shutil
 import socket
-import subprocess
 import time
 from pathlib import Path
 
-from artifacts.store import Store
+from artifacts.host import remove_tree
+from artifacts.store import REPOSITORY, Store
 from lab import disks, host, image, machine, ssh, workload
 from lab.podman import LABEL_CLONE, LABEL_SPEC, Podman
 from lab.progress import console, each, step
-from lab.state import REPOSITORY, LabError, Paths
+from lab.state import LabError, Paths
 from lab.topology import Node, Topology
 
 BOOT_SECONDS = 120
@@ -105,14 +104,14 @@ class Lab:
         each("Removing containers", names, lambda name: self.podman("rm", "--force", "--time=0", "--volumes", name))
         if self.podman.network(self.network):
             self.podman("network", "rm", self.network)
-        _remove_tree(ADDRESSES / self.network)
+        remove_tree(ADDRESSES / self.network)
         disks.detach(self.paths.lab)
         ssh.forget(self.paths, self.topology.network)
         self._forget_cluster()
-        _remove_tree(self.paths.lab)
+        remove_tree(self.paths.lab)
         if purge and not any((folder / "nodes").exists() for folder in self.paths.root.iterdir()):
             image.remove_all(self.podman)
-            _remove_tree(self.paths.ssh)
+            remove_tree(self.paths.ssh)
 
     def refuse_others(self) -> None:
         """Raise LabError when a lab of this topology exists but another clone made it."""
@@ -154,7 +153,7 @@ class Lab:
                 self.podman("rm", "--force", "--time=0", "--volumes", name)
                 node = name.removeprefix("voicehelper-")
                 self._remove_disks(node)
-                _remove_tree(self.paths.node(node))
+                remove_tree(self.paths.node(node))
 
     def _ensure_node(self, node: Node, existing: dict[str, dict]) -> None:
         name = self.container(node.name)
@@ -202,11 +201,11 @@ class Lab:
 
     def _remove_node(self, node: Node) -> None:
         self.podman("rm", "--force", "--time=0", "--volumes", "--ignore", self.container(node.name))
-        _remove_tree(self.paths.node(node.name))
+        remove_tree(self.paths.node(node.name))
 
     def _remove_disks(self, node: str) -> None:
         disks.detach(self.paths.disks(node))
-        _remove_tree(self.paths.disks(node))
+        remove_tree(self.paths.disks(node))
 
     def _forget_cluster(self) -> None:
         """The cluster is gone: so is the kubeconfig that leads to it. The site's secrets stay."""
@@ -215,13 +214,3 @@ class Lab:
 
 def _hash(command: list[str]) -> str:
     return hashlib.sha256(repr(command).encode()).hexdigest()
-
-
-def _remove_tree(folder: Path) -> None:
-    """Remove a folder and unmount whatever still lies in it."""
-    if not folder.exists():
-        return
-    mounts = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
-    for mount in sorted((m for m in mounts if Path(m).is_relative_to(folder)), reverse=True):
-        subprocess.run(["umount", "--lazy", mount], check=False)
-    shutil.rmtree(folder)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 
-from lab.state import LabError, Paths
+from artifacts import process
+from lab.state import Paths
 from lab.topology import Node
 
 
@@ -53,7 +53,4 @@ def _attached(folder: Path) -> dict[Path, str]:
 
 
 def _losetup(*arguments: str) -> str:
-    result = subprocess.run(["losetup", *arguments], capture_output=True, text=True, check=False)
-    if result.returncode:
-        raise LabError(f"losetup {arguments[0]} failed: {result.stderr.strip()}")
-    return result.stdout.strip()
+    return process.output(["losetup", *arguments])

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import functools
 import os
-import resource
 import shutil
-import subprocess
 from pathlib import Path
 
+from artifacts import host, podman, process
 from lab.state import LabError, Paths
 
 # Program → the Debian package that brings it.
@@ -24,15 +23,7 @@ PROGRAMS = {
 NETWORK_BACKENDS = (Path("/usr/lib/podman/netavark"), Path("/usr/lib/cni/bridge"))
 # Every node runs systemd, udev, containerd and a kubelet, and each holds a few of them.
 INOTIFY = {"max_user_instances": 8192, "max_user_watches": 1048576}
-# runc and limits that are not raised work with either cgroup version and without CAP_SYS_RESOURCE; crun does not.
-CONTAINERS_CONF = """\
-[engine]
-runtime = "runc"
-[engine.runtimes]
-runc = ["/usr/sbin/runc", "/usr/bin/runc"]
-[containers]
-default_ulimits = ["nofile={nofile}:{nofile}", "nproc=30000:30000"]
-"""
+NODE_FILES = 1048576  # that a container which is a whole machine may open
 MINIMUM_FREE_GIB = 5
 
 
@@ -40,10 +31,10 @@ def prepare(paths: Paths) -> None:
     """Install what is missing, raise the inotify limits. Raises LabError where that needs root or a person."""
     if os.geteuid() != 0:
         raise LabError("a lab makes loop devices, networks and privileged containers: run it as root")
-    packages = [package for program, package in PROGRAMS.items() if not shutil.which(program, path=_search_path())]
+    packages = host.lacking(PROGRAMS)
     if not any(backend.exists() for backend in NETWORK_BACKENDS):
-        packages.append("containernetworking-plugins")
-    _install(packages)
+        packages.add("containernetworking-plugins")
+    host.install(packages, log=paths.logs / "packages.log")
     for name, wanted in INOTIFY.items():
         setting = Path("/proc/sys/fs/inotify", name)
         if int(setting.read_text()) < wanted:
@@ -55,31 +46,12 @@ def prepare(paths: Paths) -> None:
 
 def podman_environment(paths: Paths) -> dict[str, str]:
     """Environment of every podman call: this lab's own containers.conf."""
-    nofile = min(resource.getrlimit(resource.RLIMIT_NOFILE)[1], 1048576)
-    conf = paths.root / "containers.conf"
-    text = CONTAINERS_CONF.format(nofile=nofile)
-    if not conf.exists() or conf.read_text() != text:
-        conf.write_text(text)
-    return {**os.environ, "CONTAINERS_CONF": str(conf)}
+    return podman.settings(paths.root / "containers.conf", NODE_FILES)
 
 
 @functools.cache
 def apt_settings() -> tuple[str, ...]:
     """The host's own way to its package mirrors (proxies, checks), as apt.conf lines for the nodes."""
     wanted = ("Acquire::http::Proxy", "Acquire::https::Proxy", "Acquire::Check-")
-    dump = subprocess.run(["apt-config", "dump"], capture_output=True, text=True, check=True).stdout
+    dump = process.output(["apt-config", "dump"])
     return tuple(line for line in dump.splitlines() if line.startswith(wanted))
-
-
-def _search_path() -> str:
-    return f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
-
-
-def _install(packages: list[str]) -> None:
-    if not packages:
-        return
-    if not shutil.which("apt-get"):
-        raise LabError(f"please install: {', '.join(packages)} (this machine has no apt-get to do it)")
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for command in (["update", "-qq"], ["install", "-qq", "--no-install-recommends", *packages]):
-        subprocess.run(["apt-get", *command], env=environment, check=True)

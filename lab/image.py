@@ -5,21 +5,17 @@ from __future__ import annotations
 import fcntl
 import functools
 import hashlib
-import os
-import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from artifacts import process
 from lab.host import apt_settings
 from lab.podman import Podman
-from lab.state import LabError
 
 ROOTFS = Path(__file__).parent / "rootfs"
 LOCKS = Path("/run/lock")
 NAMESPACE = "localhost/voicehelper-lab"
-# Settings of the caller's Python stay outside: by them, Debian's packages would put compiled modules elsewhere than beside their sources.
-OUTSIDE = "PYTHON"
 
 
 @dataclass(frozen=True)
@@ -41,7 +37,7 @@ class Image:
     @functools.cached_property
     def recipe(self) -> str:
         """Hash of everything that the image is made of: another recipe, another image."""
-        parts = [repr(self), OUTSIDE, *apt_settings(), *((ROOTFS / source).read_text() for source in self.files)]
+        parts = [repr(self), process.OUTSIDE, *apt_settings(), *((ROOTFS / source).read_text() for source in self.files)]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
@@ -95,7 +91,7 @@ def ensure(podman: Podman, image: Image) -> None:
             return
         with tempfile.TemporaryDirectory(prefix="voicehelper-lab-") as folder:
             archive = Path(folder, "root.tar")
-            _bootstrap(image, archive)
+            _bootstrap(image, archive, podman.logs / f"image-{image.name}-{image.release}.log")
             podman("import", f'--change=CMD ["{image.command}"]', archive, image.tag)
     for tag in podman("images", "--format={{.Repository}}:{{.Tag}}", f"{NAMESPACE}/{image.name}").splitlines():
         if tag.startswith(image.tag.rpartition("-")[0]) and tag != image.tag:
@@ -109,7 +105,7 @@ def remove_all(podman: Podman) -> None:
             podman("rmi", identity, check=False)
 
 
-def _bootstrap(image: Image, archive: Path) -> None:
+def _bootstrap(image: Image, archive: Path, log: Path) -> None:
     settings = archive.with_name("apt.conf")
     settings.write_text("".join(f"{line}\n" for line in apt_settings()))
     dpkg = archive.with_name("dpkg.cfg")
@@ -124,14 +120,7 @@ def _bootstrap(image: Image, archive: Path) -> None:
     command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(image.packages)}"]
     command += [f"--dpkgopt={dpkg}", '--aptopt=APT::Install-Recommends "false"']
     command += [f"--customize-hook={hook}" for hook in hooks]
-    surroundings = {name: value for name, value in os.environ.items() if not name.startswith(OUTSIDE)}
-    # The umask is the caller's setting too.
-    result = subprocess.run(
-        [*command, image.release, str(archive)], env=surroundings, umask=0o022, capture_output=True, text=True, check=False
-    )
-    if result.returncode:
-        tail = "\n".join((result.stdout + result.stderr).splitlines()[-15:])
-        raise LabError(f"mmdebstrap could not make the {image.name} image of {image.release}:\n{tail}")
+    process.run([*command, image.release, archive], log=log)
 
 
 def _quoted(text: str) -> str:

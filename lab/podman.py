@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+from artifacts import process
+from artifacts.store import REPOSITORY
 from lab.host import podman_environment
-from lab.state import REPOSITORY, LabError, Paths
+from lab.state import LabError, Paths
 
 LABEL_LAB = "io.voicehelper.lab"
 LABEL_CLONE = "io.voicehelper.clone"
@@ -20,16 +21,17 @@ class Podman:
     """Runs podman with the lab's own settings and labels."""
 
     def __init__(self, paths: Paths) -> None:
-        self.topology = paths.topology
+        self.topology, self.logs = paths.topology, paths.logs
         self.environment = podman_environment(paths)
 
     def __call__(self, *arguments: str | Path, check: bool = True) -> str:
-        """Run podman and return what it prints. Raises LabError with its own words when it fails."""
-        command = ["podman", *map(str, arguments)]
-        result = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False)
-        if check and result.returncode:
-            raise LabError(f"podman {arguments[0]} failed: {result.stderr.strip() or result.returncode}")
-        return result.stdout.strip()
+        """What podman prints. Raises LabError with its own words when it fails; without ``check`` a failure prints nothing."""
+        try:
+            return process.output(["podman", *arguments], env=self.environment)
+        except LabError:
+            if check:
+                raise
+            return ""
 
     @property
     def labels(self) -> list[str]:
@@ -43,7 +45,11 @@ class Podman:
 
     def succeeds(self, *arguments: str) -> bool:
         """Whether podman's answer to a question (``… exists``) is yes."""
-        return subprocess.run(["podman", *arguments], env=self.environment, capture_output=True, check=False).returncode == 0
+        try:
+            self(*arguments)
+        except LabError:
+            return False
+        return True
 
     def network(self, name: str) -> dict | None:
         """A network's description, or None when there is no such network."""

@@ -10,6 +10,8 @@ from typing import TypeVar
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from artifacts import process
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 console = Console(stderr=True, highlight=False)
@@ -38,7 +40,11 @@ def each(title: str, items: Sequence[Item], work: Callable[[Item], Result]) -> l
         bar = progress.add_task(f"{title:<28}", total=len(items))
         with ThreadPoolExecutor(WORKERS) as pool:
             futures = [pool.submit(work, item) for item in items]
-            _advance(futures, lambda: progress.advance(bar))
+            try:
+                _advance(futures, lambda: progress.advance(bar))
+            except BaseException:
+                process.stop_all("interrupted")
+                raise
         results = [future.result() for future in futures]
     if not console.is_terminal:
         console.print(f"{title}: {len(items)}/{len(items)} in {time.monotonic() - started:.1f} s")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import threading
 from collections.abc import Callable
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
+from artifacts import process
+from artifacts.store import write_atomically
 from lab.state import Paths
 
 USER = "admin"
@@ -60,10 +61,8 @@ def _rewrite(paths: Paths, keep: Callable[[str], bool], *new_lines: str) -> None
     with _known_hosts_guard:
         lines = known_hosts.read_text().splitlines() if known_hosts.exists() else []
         lines = [*(line for line in lines if keep(line.split()[0])), *new_lines]
-        partial = known_hosts.with_suffix(".new")
-        partial.write_text("".join(f"{line}\n" for line in lines))
-        partial.replace(known_hosts)
+        write_atomically(known_hosts, "".join(f"{line}\n" for line in lines))
 
 
 def _keygen(path: Path, comment: str) -> None:
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(path)], check=True)
+    process.output(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", path])

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import os
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+from artifacts import store
 
-
-class LabError(Exception):
-    """What went wrong and what to do about it; shown to the user without a traceback."""
+LabError = store.ArtifactError  # of either command, a user sees what went wrong and what to do about it
 
 
 @dataclass(frozen=True)
@@ -60,12 +56,11 @@ class Paths:
         """A node's data disks: they outlive a reset of the node."""
         return self.lab / "disks" / name
 
-    @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
+    @property
+    def logs(self) -> Path:
+        """What installing packages and making images said."""
+        return self.root / "logs"
+
+    def locked(self) -> AbstractContextManager[None]:
         """Hold this state directory against another ``lab`` command that changes nodes."""
-        with (self.root / ".lock").open("w") as stream:
-            try:
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise LabError("another lab command is at work; try again when it has ended") from None
-            yield
+        return store.locked(self.root / ".lock", "another lab command is at work; try again when it has ended")

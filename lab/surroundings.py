@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import MutableMapping
 
-from lab.state import REPOSITORY
+from artifacts.store import REPOSITORY
 
 FOREIGN = ("ANSIBLE_", "PYTHONHOME", "PYTHONPATH")  # another project's settings and modules
 LOOKS = ("ANSIBLE_FORCE_COLOR", "ANSIBLE_NOCOLOR")

@@ -13,7 +13,8 @@ from typing import Any
 
 import yaml
 
-from lab.state import REPOSITORY, LabError, Paths
+from artifacts.store import REPOSITORY
+from lab.state import LabError, Paths
 
 INVENTORIES = REPOSITORY / "inventories"
 OWN = "lab"  # the site whose inventory needs no derivation, and whose lab.yml every other one borrows

@@ -36,7 +36,7 @@ def bump(recipe: Recipe, book: Cookbook, store: Store) -> list[str]:
             process.run(["go", "get", "-tool", *wanted], log=log, env=env, cwd=folder)
             _sum_workspace(workspace, env, log)
         finally:
-            host.remove_tree(store.work)
+            host.clear_work(store)
     return wanted
 
 

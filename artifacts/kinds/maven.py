@@ -53,7 +53,7 @@ def bump(recipe: Recipe, book: Cookbook, store: Store) -> list[str]:
             _fetch(project, scratch / "lib", scratch / "repository", store.logs / f"bump-{recipe.slug}.log")
             found = checksums(scratch / "lib")
         finally:
-            host.remove_tree(store.work)
+            host.clear_work(store)
     (project / SUMS).write_text("".join(f"{digest}  {name}\n" for name, digest in found.items()))
     return list(found)
 
