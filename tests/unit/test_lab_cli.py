@@ -27,7 +27,7 @@ def lab(tmp_path):
     [
         (["inventory", "--topology", "huge"], "lab: unknown topology 'huge'; known: lab, minimal, prod, recommended"),
         (["ssh", "worker-9"], "lab: no node 'worker-9' in topology lab"),
-        (["systems", "--mode", "none"], "lab: "),
+        (["systems", "--mode", "none"], "lab: unknown mode 'none'; known: full, minimal, storage-only, ai-only, monitoring-only"),
         (["kubectl", "--topology", "minimal", "get", "nodes"], "lab: no cluster yet"),
     ],
 )
