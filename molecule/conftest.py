@@ -54,12 +54,12 @@ def fetch():
 
 
 @pytest.fixture
-def converge():
-    """Runs converge.yml again: `converge(name=value)` gives how many tasks changed something (None: failed), and the output."""
-    ephemeral, scenario = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]), os.environ["MOLECULE_SCENARIO_NAME"]
+def converge(request):
+    """Runs the converge.yml beside the test: `converge(name=value)` gives how many tasks changed (None: failed), and the output."""
+    ephemeral = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"])
+    playbook = request.path.parents[1] / "converge.yml"  # not that of a machine which scenarios share
 
     def run(**variables):
-        playbook = PROJECT / "molecule" / scenario / "converge.yml"
         extra = {"molecule_ephemeral_directory": str(ephemeral), **variables}  # as Molecule tells it: the machine's key lies there
         command = ["ansible-playbook", f"--inventory={ephemeral / 'inventory'}", f"--extra-vars={json.dumps(extra)}", playbook]
         environment = os.environ | {"ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg")}
