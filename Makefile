@@ -32,7 +32,7 @@ lab: $(READY) ## Fill the artifact store, make the nodes, run site.yml on them, 
 	@echo 'The lab is up. Try:  . $(BIN)/activate;$(if $(filter-out lab,$(TOPOLOGY)), export TOPOLOGY=$(TOPOLOGY);) lab kubectl get pods -A'
 	@echo 'Remove it wholly:    make down$(if $(filter-out lab,$(TOPOLOGY)), TOPOLOGY=$(TOPOLOGY))'
 
-test: $(READY) ## Lint, unit, render and role tests
+test: $(READY) ## The gate: lint, unit and render tests, the lab, the tests of every role
 	@$(BIN)/python -m tests.run $(ARGS)
 
 bench: $(READY) ## Measure on the lab: first run, second run, one more worker; write docs/benchmarks.md

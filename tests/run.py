@@ -1,6 +1,7 @@
 """Every proof that this project has, in order, with one line each: `python -m tests.run [STAGE…]`.
 
-A stage whose needs failed is counted as failed. What this run started it also removes; a lab that was up before stays up.
+Without a stage it is the gate: all but those that run by name only. A stage whose needs failed is counted as failed, and nothing counts
+as passed that did not run: what was left out is named. What this run started it also removes; a lab that was up before stays up.
 """
 
 from __future__ import annotations
@@ -13,15 +14,14 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from tests import stages
+from tests import cleanup, scenarios, stages, times
 from tests.stages import PROJECT, Stage, Step
+from tests.times import clock
 
 LOGS = PROJECT / ".cache/test-logs"
 TAIL_LINES = 60
@@ -36,6 +36,7 @@ class Tally:
     passed: int = 0
     failed: int = 0
     broken: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
 
     def add(self, name: str, ok: bool, passed: int = 0, failed: int = 0) -> None:
         self.passed += passed or int(ok)
@@ -61,10 +62,12 @@ class Runner:
 
     def run(self, stage: Stage) -> bool:
         """Run a stage's steps; gives whether all passed."""
-        began = time.monotonic()
+        began, counted = time.monotonic(), self.tally.passed + self.tally.failed
         print(f"\n== {stage.name}: {stage.about}", flush=True)
         well = self._side_by_side(stage) if stage.at_once > 1 else self._in_order(stage)
-        print(f"== {stage.name}: {'passed' if well else 'FAILED'} in {clock(time.monotonic() - began)}", flush=True)
+        ran = self.tally.passed + self.tally.failed > counted
+        outcome = ("passed" if ran else "left out") if well else "FAILED"
+        print(f"== {stage.name}: {outcome} in {clock(time.monotonic() - began)}", flush=True)
         return well
 
     def _in_order(self, stage: Stage) -> bool:
@@ -90,6 +93,10 @@ class Runner:
                 raise
 
     def _step(self, stage: Stage, step: Step) -> bool:
+        if step.left_out:
+            self.tally.left_out.append(f"{stage.name}: {step.name} ({step.left_out})")
+            print(f"   left out {step.name}: {step.left_out}", flush=True)
+            return True
         began, name = time.monotonic(), f"{stage.name}/{step.name}"
         log = LOGS / f"{stage.name}-{re.sub(r'[^a-z0-9]+', '-', step.name.lower())}.log"
         try:
@@ -104,6 +111,8 @@ class Runner:
         failed = counts["failed"] + counts["error"]
         ok = code == 0 and not failed
         self.tally.add(name, ok, counts["passed"], failed)
+        if ok and step.then:
+            step.then()
         told = ", ".join(f"{number} {kind}" for kind, number in counts.items()) or (output.strip() if step.work and ok else "")
         seconds = clock(time.monotonic() - began)
         line = f"   {'ok    ' if ok else 'FAILED'} {step.name} ({seconds}){': ' if told else ''}{told}"
@@ -153,26 +162,6 @@ def _end(process: subprocess.Popen) -> None:
             continue
 
 
-def clock(seconds: float) -> str:
-    """Seconds as m:ss."""
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
-
-
-@contextmanager
-def own_lab(execute: Callable) -> Iterator[None]:
-    """Remove, however the run ends, the machines that it starts; those that were there before stay."""
-    before, scenarios = stages.lab_is_up(), stages.left_scenarios()
-    try:
-        yield
-    finally:
-        for name in stages.left_scenarios() - scenarios:  # of a scenario that did not come to its own end
-            print(f"\nRemoving the machine that scenario {name} left", flush=True)
-            execute(["molecule", "destroy", "--scenario-name", name], None, 180)
-        if not before and stages.lab_is_up():
-            print("\nRemoving the lab that this run started", flush=True)
-            execute([*stages.LAB, "down"], None, 180)
-
-
 def main() -> int:
     """Entry point. Exit code 1 when anything failed."""
     known = {stage.name: stage for stage in stages.ALL}
@@ -187,17 +176,28 @@ def main() -> int:
         parser.error(f"unknown stage {', '.join(sorted(unknown))}; known: {', '.join(known)}")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
+    gate = not chosen.stages
+    digests = {name: scenarios.digest(name) for name in scenarios.names()} if gate else {}
     began, tally = time.monotonic(), Tally()
-    runner, outcomes = Runner(tally, chosen.verbose), {}
-    with own_lab(runner.execute):
+    runner, outcomes, seconds = Runner(tally, chosen.verbose), {}, {}
+    with cleanup.own_lab(runner.execute):
         for stage in stages.ALL:
-            if stage.name not in chosen.stages if chosen.stages else stage.on_demand:
+            if gate and stage.on_demand:
+                tally.left_out.append(f"{stage.name}: {stage.about} (by name only; make test ARGS={stage.name})")
+            if stage.on_demand if gate else stage.name not in chosen.stages:
                 continue
             missing = [need for need in stage.needs if outcomes.get(need) is False]
             if missing:
                 print(f"\n== {stage.name}: FAILED, not run because {', '.join(missing)} failed", flush=True)
                 tally.add(stage.name, False)
+            started = time.monotonic()
             outcomes[stage.name] = not missing and runner.run(stage)
+            seconds[stage.name] = time.monotonic() - started
+    if gate and not tally.broken:
+        scenarios.gate_passed(times.taken(seconds), digests)
+    print("\n" + "\n".join(f"{clock(taken):>6}  {name}{'' if outcomes[name] else ' FAILED'}" for name, taken in seconds.items()))
+    if tally.left_out:
+        print("\nLeft out:\n" + "\n".join(f"   {what}" for what in tally.left_out))
     if tally.broken:
         print(f"\nFailed: {', '.join(tally.broken)}")
     print(f"\nAll stages in {clock(time.monotonic() - began)}\n{tally.passed} passed, {tally.failed} failed")

@@ -13,13 +13,11 @@ from pathlib import Path
 
 import yaml
 
-from lab.cluster import Lab
-from lab.podman import LABEL_CLONE, LABEL_LAB
 from lab.state import Paths
 from lab.topology import OWN, Topology, load
-from tests import nodes, whole_mirror
+from tests import nodes, scenarios, whole_mirror
+from tests.scenarios import PROJECT
 
-PROJECT = Path(__file__).resolve().parents[1]
 SITES = sorted(path.parent.name for path in PROJECT.glob("inventories/*/hosts.yml"))
 CACHE = PROJECT / ".cache"
 PYTHON = sys.executable
@@ -29,12 +27,15 @@ MINUTE = 60
 MODES = yaml.safe_load((PROJECT / "group_vars/all/modes.yml").read_text())["deploy_modes"]
 SMALL = min(MODES, key=lambda mode: len(MODES[mode]))
 KILLED = "tests/lab/test_killed_runs.py"
-ALONE = {"certificate_renewal"}  # scenarios that restart the API server, which others need
+ROLES = "make test ARGS=roles"
 
 
 @dataclass(frozen=True)
 class Step:
-    """One command, or one function that gives a text or raises AssertionError. After a ``decisive`` one fails, the stage ends."""
+    """One command, or one function that gives a text or raises AssertionError. After a ``decisive`` one fails, the stage ends.
+
+    What is ``left_out`` does not run and counts for nothing: it is named with this reason.
+    """
 
     name: str
     command: list[str] | None = None
@@ -43,6 +44,8 @@ class Step:
     environment: dict[str, str] = field(default_factory=dict)
     decisive: bool = False
     alone: bool = False  # never beside another one
+    then: Callable[[], None] | None = None  # once it has passed
+    left_out: str = ""
 
 
 @dataclass(frozen=True)
@@ -55,24 +58,6 @@ class Stage:
     needs: tuple[str, ...] = ()
     at_once: int = 1
     on_demand: bool = False  # only when it is named
-
-
-def lab_is_up() -> bool:
-    """Whether the lab's own topology has any container."""
-    try:
-        return bool(Lab(Paths.of(OWN), topology()).podman.containers())
-    except (FileNotFoundError, subprocess.CalledProcessError):  # no podman yet, so no lab
-        return False
-
-
-def left_scenarios() -> set[str]:
-    """Molecule scenarios of this clone that still have a machine."""
-    labels = ("--filter", f"label={LABEL_CLONE}={PROJECT}", "--format", f'{{{{index .Labels "{LABEL_LAB}"}}}}')
-    try:
-        found = subprocess.run(["podman", "ps", "--all", *labels], capture_output=True, text=True, check=True).stdout.split()
-    except FileNotFoundError:  # no podman yet, so no machine
-        return set()
-    return {name.removeprefix("molecule-") for name in found if name.startswith("molecule-")}
 
 
 def topology() -> Topology:
@@ -178,22 +163,42 @@ def kill(_run: Callable) -> Iterator[Step]:
     yield Step("pytest killed runs", ["pytest", "-q", "-s", KILLED], 180 * MINUTE)
 
 
-def molecule(need: str, _run: Callable) -> Iterator[Step]:
-    """The scenarios that need this on the lab: ``nothing``, the ``cluster``, or all ``systems`` on it."""
-    for name in sorted(scenarios()):
-        if need_of(name) == need:
-            yield Step(name, ["molecule", "test", "--scenario-name", name], 8 * MINUTE, alone=name in ALONE)
+def whole(name: str) -> Step:
+    """A scenario from check to verify; once green, it is so until a file of it changes."""
+    command, then = ["molecule", "test", "--scenario-name", name], partial(scenarios.passed, name, scenarios.digest(name))
+    return Step(name, command, 8 * MINUTE, alone=name in scenarios.ALONE, then=then)
 
 
-def scenarios() -> list[str]:
-    """Names of all molecule scenarios."""
-    return [path.parent.name for path in PROJECT.glob("molecule/*/molecule.yml")]
+def node_roles(_run: Callable) -> Iterator[Step]:
+    yield from map(whole, scenarios.machines())
 
 
-def need_of(name: str) -> str:
-    """What a scenario needs on the lab: it shares the settings of those that need the same."""
-    settings = PROJECT / f"molecule/{name}/molecule.yml"
-    return settings.readlink().stem if settings.is_symlink() else "nothing"
+def role_tests(_run: Callable) -> Iterator[Step]:
+    """All in one process, against what the whole run has made, and then those that need more than that."""
+    names = scenarios.on_the_lab()
+    folders = [f"molecule/{name}/tests" for name in names]
+    yield Step(f"tests of {len(names)} roles", ["pytest", "-q", "--connection=local", *folders], 20 * MINUTE)
+    yield from map(whole, scenarios.OWN_CONVERGE)
+
+
+def changed_roles(_run: Callable) -> Iterator[Step]:
+    """As many as fit; what else could run is named."""
+    names = scenarios.on_the_lab()
+    if "gate" not in scenarios.record():
+        yield from _left_out(names, "no green gate is recorded in this store")
+        return
+    changed = scenarios.changed(names)
+    yield from map(whole, changed[: scenarios.MOST])
+    yield from _left_out(changed[scenarios.MOST :], f"changed, but more than {scenarios.MOST} are")
+    yield from _left_out([name for name in names if name not in changed], "unchanged since they were green")
+
+
+def _left_out(names: list[str], why: str) -> Iterator[Step]:
+    return iter([Step(", ".join(names), left_out=f"{why}; {ROLES}")] if names else [])
+
+
+def roles(_run: Callable) -> Iterator[Step]:
+    yield from map(whole, scenarios.names())
 
 
 ALL = [
@@ -204,8 +209,8 @@ ALL = [
     Stage("lab", "the nodes are up", lab),
     Stage(
         "node-roles",
-        "every role that needs no cluster by itself: check, converge, idempotence, verify",
-        partial(molecule, "nothing"),
+        "every role that needs no cluster on a machine of its own, or on one with others: check, converge, idempotence, verify",
+        node_roles,
         ("artifacts", "lab"),
         at_once=3,
     ),
@@ -216,20 +221,24 @@ ALL = [
         partial(converge, "converge", ["--extra-vars", f"deploy_mode={SMALL}"]),
         ("artifacts", "lab"),
     ),
-    # Before the other systems come, which take more than half of a small machine.
-    Stage(
-        "cluster-roles", "every role that needs a cluster by itself, the same way", partial(molecule, "cluster"), ("converge",), at_once=2
-    ),
     # Without verification, with which `again` ends at once after it.
     Stage("grow", "from the smallest mode to all systems", partial(converge, "grow", ["--skip-tags", "verify"]), ("converge",)),
     Stage("again", "a second run changes nothing and restarts nothing", again, ("grow",)),
     Stage("outside", "the guide's commands work, a machine of the lab is made, lost and removed without a trace", outside, ("grow",)),
+    Stage("role-tests", "every role that needs a cluster did on the lab what its own tests ask for", role_tests, ("grow",)),
     Stage(
-        "system-roles",
-        "every role that is a system, or needs them, by itself, the same way",
-        partial(molecule, "systems"),
+        "changed-roles",
+        "every role whose files changed since it was green, by itself: check, converge, idempotence, verify",
+        changed_roles,
         ("grow",),
         at_once=2,
+    ),
+    Stage(
+        "roles",
+        "every role by itself, in a lab that is up with all systems: check, converge, idempotence, verify",
+        roles,
+        at_once=2,
+        on_demand=True,
     ),
     Stage(
         "long",

@@ -4,27 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import sys
 import time
-from pathlib import Path
 
 from lab.state import LabError
 from tests.bench import measure, report
 from tests.bench.measure import CLUSTER, PLATFORM, PROJECT, BenchError
+from tests.times import machine
 
 RESULTS = PROJECT / ".cache/bench.json"
 PAGE = PROJECT / "docs/benchmarks.md"
-
-
-def machine() -> dict[str, str | int]:
-    """What it was measured on."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    model = next(
-        (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")), "?"
-    )
-    return {"cores": os.cpu_count() or 0, "model": model, "memory_gib": round(memory / 2**30), "kernel": platform.release()}
 
 
 def note(text: str) -> None:

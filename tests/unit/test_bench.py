@@ -12,7 +12,8 @@ def run(seconds, changed=0):
 
 
 @pytest.fixture
-def results():
+def results(tmp_path, monkeypatch):
+    monkeypatch.setenv("VOICEHELPER_LAB_STORE", str(tmp_path))
     runs = {"first": run(90.0, 30), "second": run(20.0), "platform": run(60.0, 9), "platform again": run(40.0), "worker": run(25.0, 8)}
     return {"machine": {"cores": 2, "model": "x", "memory_gib": 24, "kernel": "6"}, "date": "2026-01-01", "runs": runs}
 

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from tests import run, stages
+from tests import cleanup, run, scenarios, stages
 from tests.stages import Stage, Step
 
 PYTEST_OUTPUT = "== 2 failed ==\nFAILED x\n===== 2 failed, 7 passed, 1 error in 3.20s =====\nlog line"
@@ -14,6 +14,7 @@ PYTEST_OUTPUT = "== 2 failed ==\nFAILED x\n===== 2 failed, 7 passed, 1 error in 
 @pytest.fixture
 def runner(tmp_path, monkeypatch):
     monkeypatch.setattr(run, "LOGS", tmp_path)
+    monkeypatch.setenv("VOICEHELPER_LAB_STORE", str(tmp_path / "store"))
     return run.Runner(run.Tally(), verbose=False)
 
 
@@ -99,15 +100,15 @@ def main(runner, monkeypatch, capsys):
 
     def call(*arguments, all_stages):
         monkeypatch.setattr(stages, "ALL", all_stages)
-        monkeypatch.setattr(stages, "lab_is_up", lambda: True)
+        monkeypatch.setattr(cleanup, "lab_is_up", lambda: True)
         monkeypatch.setattr(sys, "argv", ["run", *arguments])
         return run.main(), capsys.readouterr().out
 
     return call
 
 
-def named(name, code=0, needs=()):
-    return Stage(name, "", lambda _run: iter([Step("step", say("x", code))]), needs)
+def named(name, code=0, needs=(), **more):
+    return Stage(name, "", lambda _run: iter([Step("step", say("x", code))]), needs, **more)
 
 
 def test_a_stage_whose_need_failed_is_not_run_and_fails(main):
@@ -135,11 +136,43 @@ def test_every_need_stands_before_the_stage_that_has_it():
         seen.add(each.name)
 
 
-def test_every_role_has_a_scenario(project):
-    roles = {path.parents[1].name for path in project.glob("roles/*/tasks/main.yml")}
-    assert roles <= set(stages.scenarios())
+def test_what_follows_a_step_follows_only_a_passed_one(runner):
+    then = []
+    assert not runner.run(stage(*(Step(str(code), say("x", code), then=lambda code=code: then.append(code)) for code in (0, 1))))
+    assert then == [0]
 
 
-def test_scenarios_of_systems_wait_for_all_systems():
-    assert {stages.need_of(name) for name in stages.scenarios()} == {"nothing", "cluster", "systems"}
-    assert {stages.need_of(system) for system in stages.MODES["full"]} == {"systems"}
+def test_what_is_left_out_is_named_and_counts_for_nothing(main):
+    left_out = Stage("b", "", lambda _run: iter([Step("redis, kafka", left_out="unchanged")]))
+    code, output = main(all_stages=[named("a"), left_out, named("c", on_demand=True)])
+    assert code == 0 and output.endswith("1 passed, 0 failed\n")
+    assert "   left out redis, kafka: unchanged\n== b: left out in 0:00" in output
+    assert "\nLeft out:\n   b: redis, kafka (unchanged)\n   c: " in output
+
+
+def test_each_stages_time_is_told_in_the_end(main):
+    _, output = main(all_stages=[named("a"), named("b", 1), named("c", needs=("b",))])
+    assert "\n  0:00  a\n  0:00  b FAILED\n  0:00  c FAILED\n" in output
+
+
+@pytest.mark.parametrize(("arguments", "code", "kept"), [((), 0, True), ((), 1, False), (("a",), 0, False)])
+def test_a_whole_and_green_gate_alone_is_remembered(main, arguments, code, kept):
+    main(*arguments, all_stages=[named("a", code)])
+    assert ("gate" in scenarios.record()) == kept
+    if kept:
+        assert scenarios.record()["gate"]["stages"] == {"a": 0}
+        assert set(scenarios.record()["scenarios"]) == set(scenarios.names())
+
+
+def test_the_gate_is_compared_with_what_was_there_when_it_began(main, monkeypatch):
+    """A file that changes meanwhile may have come too late for its proof."""
+    digests = {"redis": "old"}
+    monkeypatch.setattr(scenarios, "names", lambda: ["redis"])
+    monkeypatch.setattr(scenarios, "digest", digests.get)
+
+    def edit():
+        digests["redis"] = "new"
+        return "edited"
+
+    main(all_stages=[Stage("a", "", lambda _run: iter([Step("edit", work=edit)]))])
+    assert scenarios.record()["scenarios"] == {"redis": "old"}

@@ -1,13 +1,12 @@
 """Every site of this repository passes the inventory check once its mirror is there."""
 
-import os
 from pathlib import Path
 
 import pytest
 
 from tests.whole_mirror import lock_file
 
-PROJECT = Path(os.environ["MOLECULE_PROJECT_DIRECTORY"])
+PROJECT = Path(__file__).parents[3]
 SITES = sorted(path.parent.name for path in PROJECT.glob("inventories/*/hosts.yml"))
 
 
