@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 
+import kubernetes_validate
 import pytest
 from rendering import SITES, Site, controller
 
@@ -16,6 +17,15 @@ def make_site(tmp_path_factory):
         patch.setenv("VOICEHELPER_VAULT_PASSWORD_FILE", str(state / "vault-password"))
         loader = controller(state)
         yield functools.cache(lambda name: Site(name, loader, state))  # a site renders its bundles once
+
+
+@pytest.fixture(scope="session", autouse=True)
+def schemas_read_once():
+    """The validator reads the definitions of all kinds for every object else, which takes ten times as long as the object."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("schema_contents", "all_versions"):
+            patch.setattr(kubernetes_validate.utils, name, functools.cache(getattr(kubernetes_validate.utils, name)))
+        yield
 
 
 @pytest.fixture(scope="session", params=SITES)

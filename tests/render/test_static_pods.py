@@ -6,16 +6,20 @@ import yaml
 ROLE = "kubeadm"
 
 
+@pytest.fixture(scope="module")
+def settings(site):
+    """Content by path of the files that the role gives to kubeadm."""
+    return {item["path"]: item["content"] for item in site.value("{{ kubeadm_settings }}", ROLE)}
+
+
 @pytest.mark.parametrize("name", ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"])
-def test_the_image_of_a_static_pod_is_patched_to_its_digest(site, name):
-    settings = {item["path"]: item["content"] for item in site.value("{{ kubeadm_settings }}", ROLE)}
+def test_the_image_of_a_static_pod_is_patched_to_its_digest(settings, name):
     (container,) = yaml.safe_load(settings[f"/etc/kubernetes/patches/{name}-image+strategic.yaml"])["spec"]["containers"]
     assert container["name"] == name and "@sha256:" in container["image"]
 
 
-def test_kubeadm_looks_for_the_image_that_will_run(site):
+def test_kubeadm_looks_for_the_image_that_will_run(site, settings):
     """Its own pull, by tag, is of the repository and tag that the patch names."""
-    settings = {item["path"]: item["content"] for item in site.value("{{ kubeadm_settings }}", ROLE)}
     etcd = next(yaml.safe_load_all(settings["/etc/kubernetes/kubeadm.yaml"]))["etcd"]["local"]
     assert f"{etcd['imageRepository']}/etcd:{etcd['imageTag']}" == site.value("{{ lookup('image', 'etcd') }}", ROLE).split("@")[0]
 

@@ -15,8 +15,9 @@ from ansible.template import Templar
 
 from plugins.modules import kubeadm_member
 
-PROGRAM = f"""#!{sys.executable}
-import hashlib, json, os, pathlib, re, subprocess, sys
+# Started hundreds of times, so without what they do not need: a start takes a third then.
+PROGRAM = f"""#!{sys.executable} -IS
+import json, os, pathlib, re, sys
 NAME, HERE, OVERRIDES = {{name!r}}, pathlib.Path({{here!r}}), {{overrides!r}}
 arguments = sys.argv[1:]
 line = " ".join([NAME, *arguments])
@@ -24,6 +25,7 @@ with (HERE / "log").open("a") as log:
     log.write(line + chr(10))
 for words, body in OVERRIDES:
     if words in line:
+        import subprocess
         sys.exit(subprocess.run(["sh", "-c", body]).returncode)
 options = dict(item[2:].partition("=")[::2] for item in arguments if item.startswith("--"))
 {{main}}
@@ -48,6 +50,7 @@ if arguments[0] == "init":
 """
 # A container's id follows its manifest, as the kubelet starts another one for another manifest.
 CRICTL = """
+import hashlib
 part = options.get("label", "").rpartition("=")[2]
 if arguments[0] == "ps":
     path = HERE / f"kubernetes/manifests/{part}.yaml"
