@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 import yaml
 from rendering import BUNDLES, PROJECT
-from workloads import WORKLOADS, containers, label, namespace, of_kind, pod, references, template
+from workloads import WORKLOADS, containers, label, namespace, of_kind, pod, references, selects, template
 
 CLUSTER_OBJECTS = {"kube-root-ca.crt"}  # in every namespace
 CLUSTER_NAMESPACES = {"kube-system", "default", "kube-public", "kube-node-lease"}
@@ -31,10 +31,6 @@ def workloads(objects):
 def quantity(text):
     units = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
     return float(text[:-2]) * units[text[-2:]] if text[-2:] in units else float(text)
-
-
-def selects(selector, labels):
-    return all(labels.get(key) == value for key, value in selector.items())
 
 
 def test_no_object_belongs_to_two_bundles(objects):

@@ -41,3 +41,7 @@ def references(item):
         wanted |= {("Secret", source[key]["name"]) for key in ("secretKeyRef", "secretRef") if key in source}
         wanted |= {("ConfigMap", source[key]["name"]) for key in ("configMapKeyRef", "configMapRef") if key in source}
     return wanted
+
+
+def selects(selector, labels):
+    return all(labels.get(key) == value for key, value in selector.items())
