@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 from bootstrap.kube.api import KubeApi
@@ -118,6 +119,14 @@ def sweep(api, parameters):
 
 
 def run(parameters):
+    """What the pods of all systems found, system after system; they run all at once."""
+    shared = {name: parameters[name] for name in ("kubeconfig", "image")}
+    with ThreadPoolExecutor(len(parameters["systems"]) or 1) as pool:
+        found = pool.map(lambda system: _of_system({**shared, **system}), parameters["systems"])
+        return [finding for of_system in found for finding in of_system]
+
+
+def _of_system(parameters):
     """Make the pods, collect, remove them whatever happens, and those that earlier runs could not remove."""
     api, deadline, made = KubeApi(parameters["kubeconfig"]), time.monotonic() + parameters["timeout"], []
 

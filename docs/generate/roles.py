@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from bootstrap.validators.declared import entry_points
 from docs.generate.markdown import LONGEST_DEFAULT, code, page, prose, read_yaml, sentence, table
 from docs.generate.playbooks import users
 
@@ -14,7 +15,8 @@ HEADER = ("Variable", "Type", "Default", "Description")
 
 def pages(repository: Path) -> dict[Path, str]:
     """README.md of every role, and docs/reference/roles.md."""
-    specs = {folder.parents[1].name: read_yaml(folder) for folder in sorted(repository.glob("roles/*/meta/argument_specs.yml"))}
+    roles = sorted(path.parents[1] for path in repository.glob("roles/*/meta/argument_specs.yml"))
+    specs = {role.name: {"argument_specs": entry_points(role)} for role in roles}
     used = users(repository)
     result = {Path("roles", name, "README.md"): readme(repository, name, spec, used.get(name, [])) for name, spec in specs.items()}
     rows = []

@@ -19,6 +19,7 @@ from bootstrap.kube.scale_guard import declare, refusals
 from bootstrap.kube.stages import stages
 from bootstrap.kube.status import Hopeless, awaited, describe, explain, pending
 from bootstrap.kube.together import stop_changed
+from bootstrap.roles import ROLES, role_variables
 
 _PROJECT = Path(__file__).parents[2]
 _PARALLEL = 6
@@ -33,14 +34,35 @@ class ActionModule(KubernetesAction):
     """What is refused is refused before anything is changed. A check asks the server, which tries each object and keeps none."""
 
     def execute(self, arguments, task_vars):
-        name, domain = arguments["name"], arguments["domain"]
-        source = self._find_needle("templates", arguments["template"])
-        objects = parse(rendered(self._loader, self._templar, source, task_vars), source)
+        bundles = arguments["bundles"] or ({arguments["name"]: None} if arguments["name"] else {})
+        if not bundles:
+            raise BootstrapError("found neither name nor bundles; wanted one of them.")
+        objects = {name: self._objects(name, role, arguments, task_vars) for name, role in bundles.items()}
+        api = self.cluster(arguments)
+        with ThreadPoolExecutor(len(bundles)) as pool:
+            parts = {name: pool.submit(self._put, api, name, items, arguments) for name, items in objects.items()}
+        failures = {name: part.exception() for name, part in parts.items() if isinstance(part.exception(), BootstrapError)}
+        if failures:
+            raise BootstrapError("\n".join(f"{name}: {error}" for name, error in failures.items()))
+        outcomes = [part.result() for part in parts.values()]
+        result = {key: [entry for outcome in outcomes for entry in outcome[key]] for key in outcomes[0]}
+        return result | {"changed": bool(result["changed_objects"]), "objects": sum(map(len, objects.values()))}
+
+    def _objects(self, name, role, arguments, variables):
+        """The objects of one bundle; of a role's template, with what a task of that role would see."""
+        if role:
+            source, variables = str(ROLES / role / "templates" / arguments["template"]), role_variables(self._loader, role, variables)
+        else:
+            source = self._find_needle("templates", arguments["template"])
+        objects = parse(rendered(self._loader, self._templar, source, variables), source)
         for item in objects:
-            prepare(item, arguments["labels"])
-        declare(objects, domain)
-        self.about = name
-        api, deadline = self.cluster(arguments), time.monotonic() + arguments["timeout"]
+            prepare(item, arguments["labels"] or {f"{arguments['domain']}/bundle": name})
+        declare(objects, arguments["domain"])
+        return objects
+
+    def _put(self, api, name, objects, arguments):
+        """Apply the objects of one bundle and await them."""
+        domain, deadline = arguments["domain"], time.monotonic() + arguments["timeout"]
         kept, small = keep(api, objects)
         # A check does not grow the volumes that the run before it would have grown.
         if refused := refusals(api, name, objects, arguments["confirmed"], domain) + ([] if self.check else small):
@@ -62,10 +84,7 @@ class ActionModule(KubernetesAction):
             for line in kept:
                 Display().display(line)
         said = [f"{describe(item)} {'changed' if before else 'created'}" for item, before, _ in changes]
-        result = {"changed": bool(changes), "objects": len(objects), "kept": kept, "changed_objects": said}
-        if self.diff:
-            result["diff"] = [_diff(*change) for change in changes]
-        return result
+        return {"kept": kept, "changed_objects": said} | ({"diff": [_diff(*change) for change in changes]} if self.diff else {})
 
 
 def rendered(loader, templar, source, variables):

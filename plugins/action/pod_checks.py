@@ -10,5 +10,5 @@ class ActionModule(KubernetesAction):
     """Gives findings; judging them is left to the caller. In check mode no pod is made and nothing is found."""
 
     def execute(self, arguments, task_vars):
-        self.about = f"Checks of {arguments['system']}"
+        self.about = "Checks in pods"
         return {"findings": [] if self.check else run(arguments)}

@@ -17,7 +17,11 @@ options:
   name:
     description: Name of the component, which is the field manager of its objects.
     type: str
-    required: true
+  bundles:
+    description:
+      - In place of O(name), several components by name, each with the role that it belongs to. O(template) is then a file below
+        C(templates) of each role, rendered with what a task of that role would see. All are applied and awaited at once.
+    type: dict
   template:
     description: A file below C(templates) of the role or the playbook, or an absolute path. It may import the shared macros.
     type: str
@@ -28,7 +32,7 @@ options:
     type: str
     required: true
   labels:
-    description: Labels that every object gets beside its own.
+    description: Labels that every object gets beside its own; C(<domain>/bundle) with the name of its component, if there are none.
     type: dict
     default: {}
   wait:
@@ -57,7 +61,11 @@ EXAMPLES = r"""
     name: nats
     template: bundle.yml.j2
     domain: "{{ platform_domain }}"
-    labels: "{{ {platform_domain ~ '/bundle': 'nats'} }}"
+- name: Apply two at once
+  k8s_bundle:
+    bundles: {nats: nats, gateway: api_gateway}
+    template: bundle.yml.j2
+    domain: "{{ platform_domain }}"
 """
 
 RETURN = r"""

@@ -4,7 +4,7 @@ DOCUMENTATION = r"""
 module: k8s_prune
 short_description: Remove the objects of bundles, but not their volumes
 description:
-  - Finds every object that the role C(bundle) applied for the named bundles, by their label and the field manager, and shows them.
+  - Finds every object that the role C(component) applied for the named bundles, by their label and the field manager, and shows them.
   - Told to, it removes them. Workloads go first, and what their pods need only after the pods have ended. Claims and volumes stay.
   - In check mode it shows what would go.
 options:

@@ -4,43 +4,51 @@ DOCUMENTATION = r"""
 module: pod_checks
 short_description: Checks that run in short-lived pods, as the cluster's own clients would
 description:
-  - Runs a shell script in each of some pods, all at once, collects what they found and removes the pods. Leaves nothing behind.
+  - Runs a shell script in each of some pods, those of all systems at once, collects what they found and removes the pods.
+    Leaves nothing behind.
   - >-
     A script calls C(works 'what' command...), which succeeds when the command does, and C(refused 'what' 'pattern' command...),
     which succeeds when the command fails and says what the pattern matches. Each call is a finding.
   - A pod that does not come to its end is a finding that failed.
 options:
   kubeconfig: {description: The cluster. The site's own unless another one is given., type: path}
-  namespace: {description: Namespace of the pods., type: str, required: true}
-  system: {description: The system that is checked., type: str, required: true}
   image: {description: Image with a shell and what the scripts call., type: str, required: true}
-  timeout: {description: Seconds for all pods together., type: int, default: 120}
-  pods:
-    description: The pods.
+  systems:
+    description: The systems to check.
     type: list
     elements: dict
     required: true
     suboptions:
-      name: {description: Ends the pod's name., type: str, required: true}
-      script: {description: The script., type: str, required: true}
-      labels: {description: Labels, which decide what network policies allow., type: dict, default: {}}
-      env: {description: Environment as in a container., type: list, elements: dict, default: []}
-      files: {description: Volumes by the folder where the script finds them., type: dict, default: {}}
-      avoid: {description: "Labels of pods whose node this one avoids, if it can.", type: dict, default: {}}
+      system: {description: Its name., type: str, required: true}
+      namespace: {description: Namespace of its pods., type: str, required: true}
+      timeout: {description: Seconds for all its pods together., type: int, default: 120}
+      pods:
+        description: The pods.
+        type: list
+        elements: dict
+        required: true
+        suboptions:
+          name: {description: Ends the pod's name., type: str, required: true}
+          script: {description: The script., type: str, required: true}
+          labels: {description: Labels, which decide what network policies allow., type: dict, default: {}}
+          env: {description: Environment as in a container., type: list, elements: dict, default: []}
+          files: {description: Volumes by the folder where the script finds them., type: dict, default: {}}
+          avoid: {description: "Labels of pods whose node this one avoids, if it can.", type: dict, default: {}}
 author: VoiceHelper
 """
 
 EXAMPLES = r"""
 - pod_checks:
-    namespace: voicehelper-storage
-    system: redis
     image: example.org/toolbox:1
-    pods: [{name: client, script: "works 'ping' redis-cli -h redis ping"}]
+    systems:
+      - system: redis
+        namespace: voicehelper-storage
+        pods: [{name: client, script: "works 'ping' redis-cli -h redis ping"}]
 """
 
 RETURN = r"""
 findings:
-  description: What was found, in order, each with C(system), C(check), C(ok) and C(found).
+  description: What was found, system after system, each with C(system), C(check), C(ok) and C(found).
   type: list
   elements: dict
   returned: always

@@ -34,7 +34,7 @@ _k8s_bundle = sys.modules[action_loader.get("k8s_bundle", class_only=True).__mod
 
 @dataclass(frozen=True)
 class Bundle:
-    """One use of the role `bundle`: where its template is and what its caller sets."""
+    """One component's objects: where their template is and what its caller sets."""
 
     role: str
     name: str
@@ -46,21 +46,26 @@ class Bundle:
 
 
 def _uses(tasks):
-    """Every task below `tasks`, blocks opened, that applies a bundle."""
+    """(name, template, what its caller sets) of every bundle that the tasks apply, blocks opened."""
     for task in tasks or []:
         for part in ("block", "rescue", "always"):
             yield from _uses(task.get(part))
-        if any((task.get(key) or {}).get("name") == "bundle" for key in _INCLUDES):
-            yield task
+        if any(task.get(key) == {"name": "component"} for key in _INCLUDES):
+            variables = task["vars"]
+            yield variables["component_name"], variables.get("component_template", "bundle.yml.j2"), variables
+        if "k8s_bundle" in task:
+            yield task["k8s_bundle"]["name"], task["k8s_bundle"]["template"], {}
 
 
 def _bundles():
     for path in sorted(PROJECT.glob("roles/*/tasks/*.yml")):
         role = path.parents[1].name
-        for task in _uses(yaml.safe_load(path.read_text())):
-            variables = task["vars"]
-            template = path.parents[1] / "templates" / variables.get("bundle_template", "bundle.yml.j2")
-            yield Bundle(role, variables["bundle_name"], template, variables)
+        if role != "component":
+            for name, template, variables in _uses(yaml.safe_load(path.read_text())):
+                yield Bundle(role, name, path.parents[1] / "templates" / template, variables)
+    for template in sorted(PROJECT.glob("roles/*/templates/restore.yml.j2")):
+        role = template.parents[1].name
+        yield Bundle(role, f"{role}-restore", template, {})
 
 
 BUNDLES = list(_bundles())
@@ -120,7 +125,7 @@ class Site:
         task = next(task for block in play.roles[0].compile(play) for task in block.block if task._role)
         return self._manager.get_vars(play=play, host=self._inventory.get_host(host), task=task)
 
-    def value(self, expression, role="bundle"):
+    def value(self, expression, role="component"):
         """The value of a template expression, such as `{{ sizing.postgresql }}`."""
         return Templar(loader=self.loader, variables=self.variables(role)).template(trust_as_template(expression))
 

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible.parsing.dataloader import DataLoader
+
+from bootstrap.roles import role_variables
 
 from artifacts.catalogue import Catalogue
 
@@ -38,4 +41,4 @@ def test_a_component_is_chosen_by_mode_and_by_tag_and_can_be_verified(component)
     entry = deployed()[component]
     assert entry["when"] == f"'{component}' in deploy_components"
     assert component in entry["tags"]
-    assert (PROJECT / "roles" / component / "tasks/verify.yml").exists()
+    assert f"{component}_checks" in role_variables(DataLoader(), component, {})

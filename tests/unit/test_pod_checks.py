@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -89,6 +90,12 @@ POD = {"name": "client", "script": "true", "labels": {}, "env": [], "files": {},
 CHECK = {"system": "redis", "namespace": "space", "image": "toolbox", "timeout": 60, "kubeconfig": ""}
 
 
+def checks(*systems):
+    """The module's parameters for checks of one pod each."""
+    own = [{"system": system, "namespace": CHECK["namespace"], "timeout": CHECK["timeout"], "pods": [POD]} for system in systems]
+    return {"kubeconfig": "", "image": "toolbox", "systems": own}
+
+
 class Api(KubeApi):
     """An API whose pods end one after the other as told: with a reason for which they failed, or well."""
 
@@ -128,9 +135,27 @@ def test_a_pod_that_its_node_could_not_start_is_made_again(monkeypatch, reasons,
     api = Api(*reasons)
     monkeypatch.setattr(pods, "KubeApi", lambda _: api)
     monkeypatch.setattr(pods, "explain", lambda _api, _pod: ["why"])
-    found = pods.run({**CHECK, "pods": [POD]})
+    found = pods.run(checks("redis"))
     assert [finding["ok"] for finding in found] == [well]
     assert api.there == {} and api.reasons == []
+
+
+def test_all_systems_are_checked_at_once_and_reported_in_order(monkeypatch):
+    apis, together = [], threading.Barrier(2, timeout=10)
+
+    def ended(api, item, deadline):  # each waits until the other's pod is there too
+        together.wait()
+        return api.get(item)
+
+    monkeypatch.setattr(pods, "KubeApi", lambda _: apis.append(Api(None)) or apis[-1])
+    monkeypatch.setattr(pods, "ended", ended)
+    found = pods.run(checks("redis", "kafka"))
+    assert [(finding["system"], finding["ok"]) for finding in found] == [("redis", True), ("kafka", True)]
+    assert [api.there for api in apis] == [{}, {}]
+
+
+def test_nothing_is_checked_where_there_is_no_system():
+    assert pods.run(checks()) == []
 
 
 @pytest.mark.parametrize(("system", "age", "stays"), [("redis", 120, False), ("redis", 30, True), ("kafka", 120, True)])
@@ -140,7 +165,7 @@ def test_pods_that_an_earlier_run_left_are_removed(monkeypatch, system, age, sta
     left["metadata"]["creationTimestamp"] = made.isoformat()
     api.there[api.path(left)] = left
     monkeypatch.setattr(pods, "KubeApi", lambda _: api)
-    pods.run({**CHECK, "pods": [POD]})
+    pods.run(checks("redis"))
     assert list(api.there) == [api.path(left)] * stays
 
 
