@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import subprocess
-import types
 
-import jinja2
 import pytest
 
 DAY = 86400
@@ -61,23 +60,17 @@ class ControlPlane:
 @pytest.fixture
 def renewal(project, tmp_path):
     """``renewal(days_left)`` gives the control plane and the program's main."""
-    source = (project / "roles/certificate_renewal/templates/renew-certificates.py.j2").read_text()
-    program = types.ModuleType("renew_certificates")
-    values = {
-        "certificate_renewal_days_left": 60,
-        "certificate_renewal_others": ["192.0.2.12", "192.0.2.13"],
-        "ansible_host": "192.0.2.11",
-        "platform_api_port": 6443,
-    }
-    environment = jinja2.Environment(undefined=jinja2.StrictUndefined)
-    environment.filters["to_json"] = json.dumps
-    exec(environment.from_string(source).render(values), program.__dict__)
+    specification = importlib.util.spec_from_file_location("renewal", project / "roles/certificate_renewal/files/renew-certificates.py")
+    program = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(program)
+    settings = tmp_path / "settings.json"
+    settings.write_text(json.dumps({"address": "192.0.2.11", "port": 6443, "others": ["192.0.2.12", "192.0.2.13"], "days_left": 60}))
 
     def make(days_left):
         plane = ControlPlane(tmp_path, days_left)
         program.KUBERNETES, program.run = tmp_path, plane.run
-        program.healthy = lambda address="", seconds=0: address not in plane.away if address else plane.well
-        return plane, program.main
+        program.healthy = lambda address, port, seconds=180: plane.well if address == "192.0.2.11" else address not in plane.away
+        return plane, lambda: program.main(settings)
 
     return make
 

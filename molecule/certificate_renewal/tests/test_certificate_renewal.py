@@ -1,5 +1,6 @@
 """Renewal of certificates: quiet while they last, and complete when they do not."""
 
+import json
 import ssl
 import time
 
@@ -8,7 +9,7 @@ from cryptography import x509
 from reach import hosts
 
 testinfra_hosts = hosts("control_plane")
-PROGRAM = "/usr/local/sbin/renew-certificates"
+PROGRAM, SETTINGS = "/usr/local/sbin/renew-certificates", "/etc/renew-certificates.json"
 
 
 def served(host):
@@ -37,7 +38,9 @@ def test_nothing_is_renewed_while_all_last(host):
 def test_certificates_that_end_within_the_margin_are_renewed_and_used(host):
     """With a margin longer than any certificate lasts, all are due now."""
     before = served(host)
-    ran = host.run(f"sed 's/^DAYS_LEFT = .*/DAYS_LEFT = 4000/' {PROGRAM} | timeout 400 python3 -")
+    settings = json.loads(host.file(SETTINGS).content_string) | {"days_left": 4000}
+    host.check_output("printf %%s %s > /tmp/all-are-due.json", json.dumps(settings))
+    ran = host.run(f"timeout 400 {PROGRAM} /tmp/all-are-due.json")
     assert ran.succeeded, ran.stdout + ran.stderr
     after = served(host)
     assert after.serial_number != before.serial_number
