@@ -1,4 +1,4 @@
-"""The toolbox pod: Python programs that run inside the cluster, where every system can be reached."""
+"""The toolbox pod: programs that run inside the cluster, where every system can be reached."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from bootstrap.kube.api import KubeApi
 
 NAME = "toolbox"
 _ABSENT = ("unable to upgrade connection", "container not found", "error dialing backend", "not have a host assigned", "cannot exec", "EOF")
+_PACKAGE = "programs"
 
 
 class ProgramError(BootstrapError):
@@ -27,18 +28,21 @@ class Toolbox:
         self._api, self._namespace, self._patience = KubeApi(kubeconfig), namespace, patience
         self._kubectl = [kubectl, "--kubeconfig", kubeconfig, "--namespace", namespace]
 
-    def exists(self):
-        """Whether a pod of it is ready."""
+    def exists(self, image):
+        """Whether a pod of it is ready, with the programs of this image."""
         reference = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": NAME, "namespace": self._namespace}}
         found = self._api.get(reference)
-        return bool(found and found.get("status", {}).get("readyReplicas"))
+        if not (found and found.get("status", {}).get("readyReplicas")):
+            return False
+        return found["spec"]["template"]["spec"]["containers"][0]["image"] == image
 
     def run(self, program, wanted, timeout):
-        """Run a program with `wanted` as its input; the actions that it names.
+        """Run a module of the image's package with `wanted` as its input; the actions that it names.
 
         :raises ProgramError: it failed, did not end in `timeout` seconds, or its last line is no answer.
         """
-        command = [*self._kubectl, "exec", "--stdin", f"deployment/{NAME}", "--", "timeout", str(timeout), "python3", "-c", program]
+        command = [*self._kubectl, "exec", "--stdin", f"deployment/{NAME}", "--", "timeout", str(timeout)]
+        command += ["python3", "-m", f"{_PACKAGE}.{program}"]
         deadline = time.monotonic() + self._patience
         while True:
             try:

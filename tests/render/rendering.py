@@ -140,7 +140,8 @@ class Site:
     def documents(self, bundle):
         """The objects of a bundle, as they would be sent to the API server."""
         if bundle not in self._documents:
-            variables = {**self.variables(bundle.role), **bundle.variables}
+            search = {"ansible_search_path": [str(bundle.template.parents[1])]}  # where a task's lookup of a file looks
+            variables = {**self.variables(bundle.role), **bundle.variables, **search}
             templar = Templar(loader=self.loader, variables=variables)
             text = _k8s_bundle.rendered(self.loader, templar, bundle.template, variables)
             objects = _k8s_bundle.parse(text, bundle.template)

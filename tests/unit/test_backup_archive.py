@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import io
 import json
 from pathlib import Path
 
 import pytest
 
-SOURCE = Path(__file__).parents[2] / "templates/archive.py"
-SPEC = importlib.util.spec_from_file_location("archive", SOURCE)
-archive = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(archive)
+from programs import archive
 
 
 class Bucket:

@@ -4,27 +4,16 @@ from __future__ import annotations
 
 import io
 import json
-import sys
 
 import pytest
 
+from programs.minio import mirror
+
 
 @pytest.fixture
-def mirror(project, monkeypatch, tmp_path):
-    """The library as a job imports it."""
-    monkeypatch.syspath_prepend(str(project / "templates"))
-    monkeypatch.syspath_prepend(str(project / "roles/minio/templates"))
+def place(monkeypatch, tmp_path):
     monkeypatch.setenv("BACKUP_SYSTEM", "minio")
     monkeypatch.setenv("BACKUP_KEEP", "2")
-    for name in ("archive", "mirror"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    import mirror as module
-
-    return module
-
-
-@pytest.fixture
-def place(mirror, tmp_path):
     return mirror.Directory(tmp_path)
 
 
@@ -68,21 +57,21 @@ def test_old_and_unfinished_mirrors_go(place, tmp_path, capsys):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["3", "4"]
 
 
-def test_a_key_that_ends_like_a_folder_is_a_file(mirror):
+def test_a_key_that_ends_like_a_folder_is_a_file():
     assert mirror.place(record(key="a/")) == "data/data/a%2F"
 
 
 @pytest.mark.parametrize("change", [{"key": "a/c"}, {"size": 4}, {"sha256": "01"}, {"type": "x"}, {"meta": {"a": "b"}}])
-def test_every_difference_shows(mirror, change):
+def test_every_difference_shows(change):
     before = mirror.contents([{"bucket": "data"}, record()])
     assert before != mirror.contents([{"bucket": "data"}, record(**change)])
 
 
-def test_an_empty_bucket_is_part_of_the_contents(mirror):
+def test_an_empty_bucket_is_part_of_the_contents():
     assert mirror.contents([{"bucket": "empty"}, {"bucket": "data"}, record()])["bucket empty"]["count"] == 0
 
 
-def test_a_reader_knows_what_was_read(mirror):
+def test_a_reader_knows_what_was_read():
     reader = mirror.Reader(io.BytesIO(b"abc"))
     assert reader.read() == b"abc"
     assert (reader.size, reader.sha256[:8]) == (3, "ba7816bf")

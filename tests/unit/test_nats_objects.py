@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import json
 import time
 from types import SimpleNamespace
 
 import pytest
+
+from programs.nats import objects as program
+from programs.protocol import Actions, Refusal
 
 STREAMS = [
     {
@@ -17,14 +19,6 @@ STREAMS = [
         "consumers": [{"name": "audit", "config": {"ack_wait": 30, "backoff": [1, 5]}}],
     }
 ]
-
-
-@pytest.fixture
-def program(project):
-    spec = importlib.util.spec_from_file_location("nats_objects", project / "roles/nats/files/objects.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 class JetStream:
@@ -44,12 +38,13 @@ class JetStream:
 
 
 @pytest.fixture
-def converge(program):
+def converge():
     jetstream = JetStream()
 
     def run(streams=STREAMS, check=False):
-        wanted = {"streams": streams, "replicas": 3, "check": check}
-        return asyncio.run(program.converge(jetstream, wanted, time.monotonic()))
+        actions = Actions(check)
+        asyncio.run(program.streams(jetstream, {"streams": streams, "replicas": 3}, actions, time.monotonic()))
+        return actions.names
 
     run.kept = jetstream.kept
     return run
@@ -84,16 +79,16 @@ def test_copies_are_as_many_as_members_but_no_more_than_three(converge):
     assert converge.kept["STREAM", "EVENTS"]["num_replicas"] == 3
 
 
-def test_what_the_server_adds_is_no_difference(program):
+def test_what_the_server_adds_is_no_difference():
     assert program.differing({"metadata": {"team": "voice"}}, {"metadata": {"team": "voice", "_nats.level": "1"}}) == []
     assert program.differing({"metadata": {"team": "voice"}, "description": ""}, {"metadata": {}}) == ["metadata"]
 
 
-def test_a_refusal_is_told(program):
+def test_a_refusal_is_told():
     async def refuse(subject, data, timeout):
         return SimpleNamespace(
             data=b'{"error": {"err_code": 10052, "description": "stream configuration update can not change retention"}}'
         )
 
-    with pytest.raises(program.Failure, match=r"STREAM\.UPDATE\.X: stream configuration update can not change retention"):
+    with pytest.raises(Refusal, match=r"STREAM\.UPDATE\.X: stream configuration update can not change retention"):
         asyncio.run(program.ask(SimpleNamespace(request=refuse), "STREAM.UPDATE.X", {}, time.monotonic()))

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import gzip
-import importlib.util
 import json
+from types import SimpleNamespace
 
 import pytest
+from neo4j.exceptions import ServiceUnavailable
+
+from programs import waiting
+from programs.neo4j import backup, graph, metrics, objects
+from programs.protocol import Absent, Actions, Refusal
 
 INDEX = {"type": "VECTOR", "definition": "FOR (n:Chunk) ON (n.embedding)", "config": {"vector.dimensions": 4}}
 WANTED = {
@@ -17,23 +22,8 @@ WANTED = {
     "users": [{"name": "app", "password": "word", "roles": ["reader"]}],
     "constraints": {"document_id": "FOR (n:Document) REQUIRE n.id IS UNIQUE"},
     "indexes": {"embedding": INDEX},
-    "check": False,
 }
 ALL = ["CREATE USER app", "CREATE CONSTRAINT `document_id`", "CREATE VECTOR INDEX `embedding`", "ALTER USER neo4j"]
-
-
-@pytest.fixture
-def load(project, monkeypatch):
-    for folder in ("templates", "roles/neo4j/templates"):  # where the libraries are: of all backups, and of this system's programs
-        monkeypatch.syspath_prepend(project / folder)
-
-    def run(path):
-        spec = importlib.util.spec_from_file_location("program", project / "roles/neo4j" / path)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return module
-
-    return run
 
 
 class Server:
@@ -71,57 +61,56 @@ class Server:
         return []
 
 
-@pytest.fixture
-def objects(load):
-    return load("files/objects.py")
+def converge(server, check=False, **changes):
+    """What is done to a server, or would be."""
+    actions = Actions(check)
+    objects.everything(server, WANTED | changes, actions)
+    return actions.names
 
 
-def test_what_is_missing_is_made_once_and_the_administrator_comes_last(objects):
+def test_what_is_missing_is_made_once_and_the_administrator_comes_last():
     server = Server()
-    assert list(objects.converge(server, WANTED)) == ALL
+    assert converge(server) == ALL
     assert server.password == "new"
-    assert list(objects.converge(server, WANTED)) == []
+    assert converge(server) == []
 
 
-def test_a_check_says_the_same_and_does_nothing(objects):
+def test_a_check_says_the_same_and_does_nothing():
     server = Server()
-    assert list(objects.converge(server, WANTED | {"check": True})) == ALL
+    assert converge(server, check=True) == ALL
     assert (server.users, server.schema, server.password) == ({}, {}, "old")
 
 
-def test_another_password_is_set(objects):
+def test_another_password_is_set():
     server = Server("new")
-    list(objects.converge(server, WANTED))
+    converge(server)
     server.users["app"] = "changed by hand"
-    assert list(objects.converge(server, WANTED)) == ["ALTER USER app"]
+    assert converge(server) == ["ALTER USER app"]
 
 
-def test_enterprise_grants_roles_and_spreads_the_database(objects):
+def test_enterprise_grants_roles_and_spreads_the_database():
     server = Server("new")
-    actions = list(objects.converge(server, WANTED | {"edition": "enterprise"}))
+    actions = converge(server, edition="enterprise")
     assert {"GRANT ROLE reader TO app", "ALTER DATABASE neo4j SET TOPOLOGY 3 PRIMARIES"} <= set(actions)
-    assert list(objects.converge(server, WANTED | {"edition": "enterprise"})) == []
+    assert converge(server, edition="enterprise") == []
 
 
-def test_a_server_that_is_away_for_a_moment_is_asked_again(objects, monkeypatch):
-    class Away(Exception):
-        pass
-
+def test_a_server_that_is_away_for_a_moment_is_asked_again(monkeypatch):
     class Flaky(Server):
         asked = 0
 
         def ask(self, *words, **values):
             self.asked += 1
             if self.asked == 3:
-                raise Away
+                raise ServiceUnavailable
             return super().ask(*words, **values)
 
-    monkeypatch.setattr(objects, "DriverError", Away, raising=False)
-    monkeypatch.setattr(objects, "TransientError", Away, raising=False)
-    monkeypatch.setattr(objects.time, "sleep", lambda _: None)
-    assert objects.insist(Flaky(), WANTED | {"patience": 60}) == ALL
-    with pytest.raises(Away):
-        objects.insist(Flaky(), WANTED | {"patience": -1})
+    monkeypatch.setattr(waiting.time, "sleep", lambda _: None)
+    actions = Actions(check=False)
+    objects.insist(Flaky(), WANTED | {"patience": 60}, actions)
+    assert actions.names == ALL
+    with pytest.raises(ServiceUnavailable):
+        objects.insist(Flaky(), WANTED | {"patience": -1}, Actions(check=False))
 
 
 @pytest.mark.parametrize(
@@ -131,11 +120,11 @@ def test_a_server_that_is_away_for_a_moment_is_asked_again(objects, monkeypatch)
         {"indexes": {"embedding": INDEX | {"config": {"vector.dimensions": 8}}}},
     ],
 )
-def test_what_would_have_to_be_dropped_is_refused_by_name(objects, changed):
+def test_what_would_have_to_be_dropped_is_refused_by_name(changed):
     server = Server("new")
-    list(objects.converge(server, WANTED))
-    with pytest.raises(objects.Refused, match=r"found CREATE .*; wanted CREATE .*Drop it by hand"):
-        list(objects.converge(server, WANTED | changed))
+    converge(server)
+    with pytest.raises(Refusal, match=r"found CREATE .*; wanted CREATE .*Drop it by hand"):
+        converge(server, **changed)
 
 
 NODES = [["node", "4:x:0", ["B", "A"], [["id", "INTEGER", 1], ["name", "STRING", "n"]]], ["node", "4:x:1", [], []]]
@@ -143,12 +132,7 @@ RELATIONSHIPS = [["relationship", "KNOWS", "4:x:0", "4:x:1", [["since", "DATE NO
 
 
 @pytest.fixture
-def graph(load):
-    return load("templates/graph.py")
-
-
-@pytest.fixture
-def contents(graph, tmp_path):
+def contents(tmp_path):
     def run(*found):
         path = tmp_path / "graph.jsonl.gz"
         with gzip.open(path, "wt") as sink:
@@ -185,12 +169,12 @@ def test_a_relationship_whose_node_went_meanwhile_is_none(contents):
     assert "relationships KNOWS" not in contents(*RELATIONSHIPS, NODES[0])
 
 
-def test_values_survive_the_file(graph):
+def test_values_survive_the_file():
     for value in [[0.1, -0.0, 1e300], b"\x00\xff", ["a", "b"], [1, 2], [], True, "ü", 2**60]:
         assert graph._unpack(json.loads(json.dumps(graph._pack(value)))) == value
 
 
-def test_dates_are_read_by_the_server(graph):
+def test_dates_are_read_by_the_server():
     properties = [
         ["day", "DATE NOT NULL", "2020-02-02"],
         ["days", "LIST<DATE NOT NULL> NOT NULL", ["2020-02-02"]],
@@ -208,15 +192,11 @@ def test_dates_are_read_by_the_server(graph):
 
 
 @pytest.mark.parametrize(("moments", "whole"), [([1, 1], True), ([1, 2, 3, 3], True), ([1, 2, 3, 4, 5, 6], False)])
-def test_a_backup_of_no_moment_is_kept_but_its_job_fails(load, monkeypatch, tmp_path, moments, whole):
-    monkeypatch.setenv("NEO4J_DATABASE", "neo4j")
-    backup, seen, stored = load("templates/backup.py"), iter(moments), []
+def test_a_backup_of_no_moment_is_kept_but_its_job_fails(monkeypatch, tmp_path, moments, whole):
+    seen, stored = iter(moments), []
 
     class Archive:
         """Stands for the bucket: notes what is put there, and that the backup counts."""
-
-        def new_id(self):
-            return "20260131T020000Z"
 
         def put(self, backup, name, path):
             stored.append(name)
@@ -230,9 +210,78 @@ def test_a_backup_of_no_moment_is_kept_but_its_job_fails(load, monkeypatch, tmp_
     monkeypatch.setattr(backup, "export", lambda driver, database, path: 3)
     monkeypatch.setattr(backup, "contents", lambda path: {})
     if whole:
-        backup.take(Archive(), None)
+        backup.take(Archive(), None, "neo4j")
     else:
         with pytest.raises(SystemExit, match="is of no moment"):
-            backup.take(Archive(), None)
+            backup.take(Archive(), None, "neo4j")
     assert stored == ["graph", "about", "contents.json"]
     assert json.loads((tmp_path / "about").read_text())["one_moment"] is whole
+
+
+class Driver:
+    """Answers of a server by the beginning of the question."""
+
+    def __init__(self, answers):
+        self.answers = answers
+
+    def execute_query(self, query, database_):
+        if self.answers is None:
+            raise ServiceUnavailable("away")
+        return SimpleNamespace(records=next(rows for start, rows in self.answers.items() if query.startswith(start)))
+
+
+@pytest.fixture
+def reader(monkeypatch):
+    monkeypatch.setenv("NEO4J_URI", "neo4j+s://neo4j:7687")
+    monkeypatch.setenv("NEO4J_DATABASE", "voice")
+
+    def make(answers):
+        monkeypatch.setattr(metrics.neo4j.GraphDatabase, "driver", lambda uri, **_: Driver(answers))
+        return metrics.Reader()
+
+    return make
+
+
+def test_metrics_are_in_prometheus_form(reader):
+    memory = {
+        "HeapMemoryUsage": {"value": {"properties": {"used": 5, "max": 9}}},
+        "NonHeapMemoryUsage": {"value": {"properties": {"used": 2}}},
+    }
+    answers = {
+        "CALL dbms.components": [["2026.8", "community"]],
+        "SHOW DATABASES": [["voice", "online"], ["system", "offline"]],
+        "CALL dbms.listConnections": [[None, 2]],
+        "SHOW TRANSACTIONS": [[1, 30]],
+        "MATCH (n)": [[7]],
+        "MATCH ()": [[3]],
+        "SHOW INDEXES": [["ONLINE", 4]],
+        "CALL dbms.queryJmx": [["java.lang:type=Memory", memory]],
+    }
+    lines = reader(answers).text().splitlines()
+    assert {"neo4j_up 1", 'neo4j_database_online{database="system"} 0', 'neo4j_nodes{database="voice"} 7'} <= set(lines)
+    assert {'neo4j_bolt_connections{user=""} 2', "neo4j_vm_heap_used_bytes 5", 'neo4j_indexes{state="ONLINE"} 4'} <= set(lines)
+
+
+def test_a_server_that_is_away_is_a_metric(reader):
+    assert reader(None).text().splitlines()[-1] == "neo4j_up 0"
+
+
+def test_the_administrator_is_asked_for_with_the_password_that_counts(monkeypatch):
+    monkeypatch.setattr(waiting.time, "sleep", lambda _: None)
+    monkeypatch.setattr(objects.neo4j.GraphDatabase, "driver", lambda uri, auth: auth)
+    answers = iter([ServiceUnavailable("starts"), False, True])
+
+    def knows(self, name, password):
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(objects.Server, "knows", knows)
+    assert objects.Server("neo4j+s://neo4j", ["new", "old"], 60).driver == ("neo4j", "old")
+    answers = iter([False, False])
+    with pytest.raises(Refusal, match="none of the passwords"):
+        objects.Server("neo4j+s://neo4j", ["new", "old"], 60)
+    answers = iter([ServiceUnavailable("away")])
+    with pytest.raises(Absent, match="away"):
+        objects.converge(WANTED | {"uri": "neo4j+s://neo4j", "check": True, "arrival": 60}, Actions(check=True))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import importlib.util
 import os
 import subprocess
 import sys
@@ -13,7 +12,9 @@ from types import SimpleNamespace
 
 import pytest
 
-TEMPLATES = Path(__file__).parents[2] / "roles/postgresql/templates"
+from programs.postgresql import check
+
+ROLE = Path(__file__).parents[2] / "roles/postgresql"
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def pgbackrest(tmp_path, monkeypatch):
 
 
 def archive():
-    return subprocess.run(["sh", TEMPLATES / "pgbackrest_archive.sh", "pg_wal/1"], capture_output=True, text=True, check=False)
+    return subprocess.run(["sh", ROLE / "templates/pgbackrest_archive.sh", "pg_wal/1"], capture_output=True, text=True, check=False)
 
 
 def test_a_segment_is_archived_with_one_call(pgbackrest):
@@ -61,7 +62,7 @@ def test_an_archive_that_is_away_or_anothers_is_left_alone(pgbackrest, said):
 def fetch(tmp_path):
     """Run the restore command with a marker and a patience of its own."""
     program = tmp_path / "fetch.py"
-    text = (TEMPLATES / "pgbackrest_fetch.py").read_text()
+    text = (ROLE / "files/pgbackrest_fetch.py").read_text()
     program.write_text(text.replace("/tmp/archive-is-away", f"{tmp_path}/away").replace("ANSWER_SECONDS = 5", "ANSWER_SECONDS = 0.5"))
     return lambda: subprocess.run([sys.executable, program, "0001", "target"], capture_output=True, check=False).returncode
 
@@ -88,18 +89,6 @@ def test_an_archive_that_is_away_is_asked_once_a_minute(pgbackrest, fetch, tmp_p
     os.utime(tmp_path / "away", (an_hour_ago, an_hour_ago))
     pgbackrest.behaves("exit 0")
     assert fetch() == 0
-
-
-@pytest.fixture
-def check(monkeypatch):
-    """The program of the verification, as a module."""
-    monkeypatch.setitem(sys.modules, "archive", SimpleNamespace(Archive=lambda below: below))
-    monkeypatch.setitem(sys.modules, "psycopg2", SimpleNamespace(connect=None))
-    monkeypatch.setattr(sys, "argv", ["check.py", "none"])
-    specification = importlib.util.spec_from_file_location("check", TEMPLATES / "check.py")
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
 
 
 class Bucket:
@@ -132,9 +121,9 @@ class Bucket:
 
 
 @pytest.mark.parametrize(("which", "segment"), [("last", "000000020000000000000004"), ("first", "000000010000000000000009")])
-def test_the_newest_chapter_and_timeline_count(check, which, segment):
+def test_the_newest_chapter_and_timeline_count(which, segment):
     assert check.segments(Bucket(), which)[0][0] == segment
 
 
-def test_segments_have_their_place_whatever_the_timeline(check):
+def test_segments_have_their_place_whatever_the_timeline():
     assert check.index("000000020000000100000000") - check.index("0000000100000000000000FF") == 1

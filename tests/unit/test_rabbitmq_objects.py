@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import importlib.util
 
 import pytest
+import requests
+
+from programs import waiting
+from programs.http import HttpError
+from programs.protocol import Absent, Actions, Refusal
+from programs.rabbitmq import objects as program
 
 WANTED = {
     "admin": "admin",
@@ -26,27 +31,19 @@ def hashed(password, kind="sha256"):
     return {"password_hash": digest, "hashing_algorithm": f"rabbit_password_hashing_{kind}"}
 
 
-@pytest.fixture
-def program(project):
-    spec = importlib.util.spec_from_file_location("rabbitmq_objects", project / "roles/rabbitmq/files/objects.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 class Management:
     """As much of the API as the program uses; it keeps what it is told, by an administrator that it knows."""
 
-    def __init__(self, program):
-        self.kept, self.program, self.password = {}, program, "new"
+    def __init__(self):
+        self.kept, self.password = {}, "new"
 
     def renewed(self, name, password):
         if name == "admin":
             self.password = password
 
     def request(self, method, *path, body=None):
-        if (admin := self.kept.get(("users", "admin"))) and not self.program.knows(self.password, admin):
-            raise self.program.Failure(f"{method} {'/'.join(path)}: 401")
+        if (admin := self.kept.get(("users", "admin"))) and not program.knows(self.password, admin):
+            raise Refusal(f"{method} {'/'.join(path)}: 401")
         if method == "GET":
             return self.kept.get(path)
         if path[0] == "bindings":
@@ -58,16 +55,18 @@ class Management:
 
 
 @pytest.fixture
-def api(program):
-    return Management(program)
+def api():
+    return Management()
 
 
-def run(program, api, check=False, **changes):
-    return program.converge(api, {**WANTED, "check": check, **changes})
+def run(api, check=False, **changes):
+    actions = Actions(check)
+    program.everything(api, WANTED | changes, actions)
+    return actions.names
 
 
-def test_what_is_missing_is_made_once(program, api):
-    assert run(program, api) == [
+def test_what_is_missing_is_made_once(api):
+    assert run(api) == [
         "CREATE VHOST voice",
         "CREATE USER admin",
         "GRANT voice TO admin",
@@ -78,44 +77,93 @@ def test_what_is_missing_is_made_once(program, api):
         "CREATE QUEUE work",
         "BIND tasks TO work voice.#",
     ]
-    assert run(program, api) == []
+    assert run(api) == []
 
 
-def test_a_check_names_all_and_makes_nothing(program, api):
-    assert len(run(program, api, check=True)) == 9
+def test_a_check_names_all_and_makes_nothing(api):
+    assert len(run(api, check=True)) == 9
     assert not api.kept
 
 
-def test_queues_are_quorum_queues(program, api):
-    run(program, api)
+def test_queues_are_quorum_queues(api):
+    run(api)
     assert api.kept["queues", "voice", "work"]["arguments"] == {"x-queue-type": "quorum"}
 
 
-def test_a_new_password_is_set(program, api):
-    run(program, api)
-    assert run(program, api, passwords=["newer", "new"]) == ["UPDATE USER admin password"]
-    assert run(program, api, passwords=["newer", "new"]) == []
+def test_a_new_password_is_set(api):
+    run(api)
+    assert run(api, passwords=["newer", "new"]) == ["UPDATE USER admin password"]
+    assert run(api, passwords=["newer", "new"]) == []
 
 
-def test_a_changed_policy_is_put(program, api):
-    run(program, api)
+def test_a_changed_policy_is_put(api):
+    run(api)
     changed = [{"name": "bounded", "pattern": ".*", "definition": {"max-length-bytes": 20}}]
-    assert run(program, api, policies=changed) == ["UPDATE POLICY bounded"]
+    assert run(api, policies=changed) == ["UPDATE POLICY bounded"]
 
 
-def test_what_cannot_change_is_refused_by_name(program, api):
-    run(program, api)
-    with pytest.raises(program.Failure, match=r"exchange tasks: found .*topic.* wanted .*fanout"):
-        run(program, api, exchanges=[{"name": "tasks", "type": "fanout"}])
+def test_what_cannot_change_is_refused_by_name(api):
+    run(api)
+    with pytest.raises(Refusal, match=r"exchange tasks: found .*topic.* wanted .*fanout"):
+        run(api, exchanges=[{"name": "tasks", "type": "fanout"}])
 
 
-def test_arguments_that_the_server_adds_are_no_difference(program, api):
-    run(program, api)
+def test_arguments_that_the_server_adds_are_no_difference(api):
+    run(api)
     api.kept["queues", "voice", "work"]["arguments"]["x-queue-leader-locator"] = "balanced"
-    assert run(program, api) == []
+    assert run(api) == []
 
 
 @pytest.mark.parametrize("kind", ["sha256", "sha512"])
-def test_a_password_is_known_by_its_hash(program, kind):
+def test_a_password_is_known_by_its_hash(kind):
     assert program.knows("word", hashed("word", kind))
     assert not program.knows("other", hashed("word", kind))
+
+
+class Door:
+    """The API's whoami: lets one password in, and is not there at first."""
+
+    def __init__(self, management, lets_in, away=0):
+        self.management, self.lets_in, self.away, self.tried = management, lets_in, away, []
+
+    def __call__(self, method, path, body=None, timeout=None):
+        if self.away:
+            self.away -= 1
+            raise requests.ConnectionError("refused")
+        self.tried.append(self.management.server.session.auth)
+        if self.tried[-1][1] != self.lets_in:
+            raise HttpError("GET /api/whoami: 401", 401)
+        return {"name": "admin"}
+
+
+@pytest.fixture
+def door(monkeypatch):
+    monkeypatch.setattr(waiting.time, "sleep", lambda seconds: None)
+
+    def make(lets_in, away=0):
+        management = program.Management(WANTED | {"url": "https://rabbitmq:15671"})
+        opened = Door(management, lets_in, away)
+        monkeypatch.setattr(management.server, "call", opened)
+        return management, opened
+
+    return make
+
+
+@pytest.mark.parametrize(("lets_in", "tried"), [("new", ["new"]), ("previous", ["new", "previous"])])
+def test_the_administrator_goes_on_with_the_password_that_is_in_force(door, lets_in, tried):
+    management, opened = door(lets_in, away=2)
+    management.enter(60)
+    assert [password for _, password in opened.tried] == tried
+    management.renewed("app", "word")
+    assert management.server.session.auth == ("admin", lets_in)
+    management.renewed("admin", "newer")
+    assert management.server.session.auth == ("admin", "newer")
+
+
+def test_who_lets_nobody_in_is_no_absent_server(door):
+    management, _ = door("other")
+    with pytest.raises(HttpError, match="401"):
+        management.enter(0)
+    management, _ = door("new", away=10)
+    with pytest.raises(Absent, match="does not answer"):
+        management.enter(-1)

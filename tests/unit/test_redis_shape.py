@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from itertools import pairwise, permutations
 
 import pytest
 
+from programs.redis import shape
+
 PORT = 6379
-
-
-@pytest.fixture
-def shape(project):
-    spec = importlib.util.spec_from_file_location("redis_shape", project / "roles/redis/templates/shape.py")
-    module = sys.modules["redis_shape"] = importlib.util.module_from_spec(spec)  # a dataclass looks its module up
-    spec.loader.exec_module(module)
-    return module
 
 
 class Site:
     """Members that do as they are told: enough of Redis for the keeper's steps."""
 
-    def __init__(self, shape, nodes, replicas=1):
-        self.shape, self.replicas = shape, replicas
+    def __init__(self, nodes, replicas=1):
+        self.replicas = replicas
         self.members = []
         for number, node in enumerate(nodes):
             identity, ip, host = f"id{number}", f"10.0.0.{number}", f"redis-{number}"
@@ -64,7 +56,7 @@ class Site:
         """Let the keeper work until it finds nothing to do; all that it did. Time is long, unless it is not ``settled``."""
         done = []
         for _ in range(rounds):
-            cluster = self.shape.Cluster(self.members, self.replicas, PORT)
+            cluster = shape.Cluster(self.members, self.replicas, PORT)
             steps = cluster.steps(settled and cluster.calm())
             for step in steps:
                 self.obey(*step)
@@ -90,8 +82,8 @@ THREE, SIX = ["a", "b", "c"] * 2, list("abcdef")
 
 
 @pytest.mark.parametrize("nodes", [THREE, ["a", "a", "b", "b", "c", "c"], ["a", "b", "b", "c", "c", "a"], SIX, [*"abcabcab"]])
-def test_a_new_cluster_is_formed_over_all_nodes(shape, nodes):
-    site = Site(shape, nodes)
+def test_a_new_cluster_is_formed_over_all_nodes(nodes):
+    site = Site(nodes)
     site.settle()
     slots = sorted(tuple(map(int, m.slots[0].split("-"))) for m in site.primaries())
     assert len(slots) == len(nodes) // 2
@@ -101,21 +93,21 @@ def test_a_new_cluster_is_formed_over_all_nodes(shape, nodes):
     assert len({m.node for m in site.primaries()}) == min(len(slots), len(set(nodes)))
 
 
-def test_nothing_is_done_while_one_of_a_new_cluster_is_missing(shape):
-    site = Site(shape, THREE)
+def test_nothing_is_done_while_one_of_a_new_cluster_is_missing():
+    site = Site(THREE)
     site.members[5] = None
     assert {command[1] for _, command in site.settle()} == {"MEET"}
 
 
-def test_no_slot_is_given_out_where_there_are_keys(shape):
-    site = Site(shape, THREE)
+def test_no_slot_is_given_out_where_there_are_keys():
+    site = Site(THREE)
     site.members[2].keys = 1
     assert {command[1] for _, command in site.settle()} == {"MEET"}
 
 
 @pytest.fixture
-def site(shape):
-    made = Site(shape, THREE)
+def site():
+    made = Site(THREE)
     made.settle()
     return made
 
@@ -124,7 +116,7 @@ def test_a_cluster_in_shape_is_left_alone(site):
     assert site.settle() == []
 
 
-def test_members_with_new_addresses_are_brought_together(shape, site):
+def test_members_with_new_addresses_are_brought_together(site):
     for m in site.members:
         m.serves, m.ip = False, m.ip.replace("10.0.0", "10.0.1")
         m.known = {i: shape.Known(i, k.ip, k.host, k.primary, k.slots) for i, k in m.known.items()}
@@ -140,7 +132,7 @@ def test_a_replica_is_told_where_its_primary_went(site):
     assert replica.follows == before
 
 
-def lose(shape, site, number):
+def lose(site, number):
     """The member's volume is gone: another one answers at its name."""
     former = site.members[number]
     site.members[number] = shape.Member(former.host, "new", "10.0.2.9", former.node, 0, False, True, "", True, {})
@@ -148,17 +140,17 @@ def lose(shape, site, number):
     return former
 
 
-def test_a_member_without_its_volume_gets_its_place_back(shape, site):
+def test_a_member_without_its_volume_gets_its_place_back(site):
     number = next(n for n, m in enumerate(site.members) if m.primary)
-    former = lose(shape, site, number)
+    former = lose(site, number)
     kinds = [command[1] for _, command in site.settle()]
     assert kinds[:2] == ["MEET", "REPLICATE"] and set(kinds[2:]) == {"FORGET"}
     assert site.members[number].primary == former.primary
 
 
-def test_a_lost_primary_that_nobody_replaced_is_not_forgotten(shape, site):
+def test_a_lost_primary_that_nobody_replaced_is_not_forgotten(site):
     number = next(n for n, m in enumerate(site.members) if not m.primary)
-    former = lose(shape, site, number)
+    former = lose(site, number)
     site.settle()
     assert former.id in site.members[(number + 1) % 6].known
     assert not site.members[number].primary and not site.members[number].slots
@@ -211,8 +203,8 @@ def test_a_primary_with_a_full_disk_hands_over(site):
     assert primary.primary == replica.id
 
 
-def test_added_members_become_primaries_and_replicas(shape, site):
-    grown = Site(shape, [*THREE, "a", "b"])
+def test_added_members_become_primaries_and_replicas(site):
+    grown = Site([*THREE, "a", "b"])
     grown.members[:6] = site.members
     grown.settle()
     added = grown.members[6:]
@@ -221,7 +213,7 @@ def test_added_members_become_primaries_and_replicas(shape, site):
     assert not any(m.slots for m in added)  # moving them is asked for by a run
 
 
-def test_members_are_read_as_redis_lists_them(shape):
+def test_members_are_read_as_redis_lists_them():
     text = (
         "a1 10.0.0.1:6379@16379,redis-0.redis master - 0 1 1 connected 0-5460 [77->-b2]\n"
         "b2 10.0.0.2:6379@16379,redis-1.redis myself,slave a1 0 1 1 connected\n"

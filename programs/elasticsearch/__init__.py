@@ -1,0 +1,1 @@
+"""Elasticsearch, and OpenSearch in its place: objects as declared, backups, lifecycles."""

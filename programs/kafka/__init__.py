@@ -1,0 +1,1 @@
+"""Kafka: users, topics and settings as declared, the place of copies, a client."""

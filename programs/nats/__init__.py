@@ -1,0 +1,1 @@
+"""NATS with JetStream: streams as declared, a client."""

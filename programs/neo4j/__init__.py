@@ -1,0 +1,1 @@
+"""Neo4j: users and schema as declared, backups, metrics, a client."""

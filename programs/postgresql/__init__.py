@@ -1,0 +1,1 @@
+"""PostgreSQL: what is recorded with a backup, restores, and whether the archive keeps up."""

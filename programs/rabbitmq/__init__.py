@@ -1,0 +1,1 @@
+"""RabbitMQ: users, queues and policies as declared, a client."""

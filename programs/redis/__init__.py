@@ -1,0 +1,1 @@
+"""Redis Cluster: what keeps its members in shape, users as declared, backups."""
