@@ -21,7 +21,7 @@ runc = ["/usr/sbin/runc", "/usr/bin/runc"]
 default_ulimits = ["nofile={nofile}:{nofile}", "nproc=30000:30000"]
 """
 BUILD_FILES = 20000  # programs of a build that close every file there may be take long to count to a million
-UPSTREAM_HOSTS = ("docker.io", "ghcr.io", "quay.io", "registry.k8s.io")
+UPSTREAM_HOSTS = ("docker.io", "ghcr.io", "quay.io", "registry.invalid", "registry.k8s.io")
 
 
 def environment(store: Store, registry_address: str = "", *, storage: Path | None = None) -> dict[str, str]:

@@ -114,8 +114,8 @@ def _recipe(name: str, options: Mapping[str, Any]) -> Recipe:
 
 
 def tree_fingerprint(folder: Path) -> dict[str, str]:
-    """Relative path → SHA-256 (and the executable bit) of every file under ``folder``."""
+    """Relative path → SHA-256 (and the executable bit) of every file under ``folder``, but for what Python keeps beside its sources."""
     if not folder.is_dir():
         raise ArtifactError(f"{folder.relative_to(REPOSITORY)} is missing")
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
     return {str(path.relative_to(folder)): f"{sha256_of(path)} {path.stat().st_mode & 0o100}" for path in files}

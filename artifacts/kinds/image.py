@@ -1,11 +1,13 @@
 """Container images, built from ``images/<context>/Containerfile``.
 
 Options: ``context`` (folder below ``images/``; else the image's own name), ``args`` (build arguments; VERSION is always
-there), ``needs`` (builds whose output the Containerfile copies from by name, or images it stands on).
+there), ``needs`` (builds whose output the Containerfile copies from by name, or images it stands on), ``trees`` (folders of the
+repository that it copies from in the same way).
 """
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +15,17 @@ from artifacts import podman, process
 from artifacts.catalogue import Image
 from artifacts.kitchen import Kitchen
 from artifacts.recipes import Cookbook, Recipe, tree_fingerprint
-from artifacts.store import REPOSITORY, ArtifactError, Store
+from artifacts.store import REPOSITORY, ArtifactError, Store, make_readable
 
 IMAGES = REPOSITORY / "images"
 
 
 def fingerprint(recipe: Recipe, book: Cookbook) -> Any:
-    """The build context and the name that the image gets."""
+    """The build context, the trees, and the name that the image gets."""
     wanted = entry(recipe, book)
-    return {"context": tree_fingerprint(_context(recipe)), "reference": wanted.reference, "version": wanted.version}
+    trees = {name: tree_fingerprint(REPOSITORY / name) for name in recipe.options.get("trees", ())}
+    found = {"context": tree_fingerprint(_context(recipe)), "reference": wanted.reference, "version": wanted.version}
+    return found | ({"trees": trees} if trees else {})
 
 
 def present(recipe: Recipe, book: Cookbook, store: Store) -> bool:
@@ -32,6 +36,10 @@ def make(recipe: Recipe, book: Cookbook, kitchen: Kitchen) -> None:
     """Build and push; podman's own copy is removed."""
     wanted = entry(recipe, book)
     contexts = {need: kitchen.store.outputs / need for need in recipe.needs if not need.startswith("image/")}
+    for name in recipe.options.get("trees", ()):
+        without = shutil.ignore_patterns("__pycache__")
+        contexts[name] = shutil.copytree(REPOSITORY / name, kitchen.scratch(recipe) / name, ignore=without)
+        make_readable(contexts[name])
     arguments = {"VERSION": wanted.version, **recipe.options.get("args", {})}
     local = local_name(recipe)
     podman.build(

@@ -14,7 +14,9 @@ from artifacts.catalogue import Catalogue
 from artifacts.freshness import Freshness
 from artifacts.kinds import image, workspace
 from artifacts.kinds.workspace import Workspace
+from artifacts.kitchen import Kitchen
 from artifacts.recipes import Cookbook
+from artifacts.registry import Registry
 from artifacts.store import ArtifactError, Store
 
 
@@ -125,6 +127,39 @@ def test_key_follows_every_input_of_it_and_its_needs(kitchen_copy: Path, changed
         stream.write("\n# changed\n")
     assert key("image/etcd") != before
     assert key("image/coredns") == other
+
+
+def test_a_changed_program_is_a_thin_layer_on_what_stays(kitchen_copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The toolbox is made anew with every change of `programs/`, its clients are not; what Python keeps beside the sources is no change."""
+    for name in ("images/toolbox", "images/toolbox_base", "programs"):
+        shutil.copytree(recipes.REPOSITORY / name, kitchen_copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(image, "REPOSITORY", kitchen_copy)
+    before, base = key("image/toolbox"), key("image/toolbox_base")
+    (kitchen_copy / "programs/__pycache__").mkdir()
+    (kitchen_copy / "programs/__pycache__/archive.cpython-313.pyc").write_bytes(b"compiled")
+    assert key("image/toolbox") == before
+    with (kitchen_copy / "programs/redis/shape.py").open("a") as stream:
+        stream.write("# changed\n")
+    assert key("image/toolbox") != before
+    assert key("image/toolbox_base") == base
+
+
+def test_an_image_is_built_with_the_trees_that_it_copies_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Readable by whoever runs in it, whatever the clone's umask was, and without what Python compiled here."""
+    given = {}
+
+    def build(context: Path, tag: str, *, contexts: dict[str, Path], **_: object) -> None:
+        given.update(contexts)
+
+    (tmp_path / "programs/redis/__pycache__").mkdir(parents=True, mode=0o700)
+    (tmp_path / "programs/redis/shape.py").touch(mode=0o600)
+    monkeypatch.setattr(image, "REPOSITORY", tmp_path)
+    monkeypatch.setattr(image.podman, "build", build)
+    monkeypatch.setattr(image, "publish", lambda *_: None)
+    cookbook, store = book(), Store(tmp_path / "store")
+    image.make(cookbook.recipes["image/toolbox"], cookbook, Kitchen(store, Registry.none(), "amd64"))
+    files = {path.relative_to(given["programs"]): path.stat().st_mode & 0o777 for path in given["programs"].rglob("*")}
+    assert files == {Path("redis"): 0o755, Path("redis/shape.py"): 0o644}
 
 
 def test_key_of_a_program_follows_the_libraries_that_others_raise(kitchen_copy: Path) -> None:
