@@ -8,9 +8,8 @@ import pytest
 import yaml
 from ansible.parsing.dataloader import DataLoader
 
-from bootstrap.roles import role_variables
-
 from artifacts.catalogue import Catalogue
+from bootstrap.roles import role_variables
 
 PROJECT = Path(__file__).parents[2]
 TABLE = yaml.safe_load((PROJECT / "group_vars/all/modes.yml").read_text())
