@@ -1,5 +1,7 @@
 """What Cilium's chart starts comes from the catalogue too, as a mirror has nothing else, and what it shows is signed by the site."""
 
+import base64
+
 from rendering import BUNDLES
 
 
@@ -18,4 +20,5 @@ def test_hubbles_certificate_is_the_sites_which_an_ordinary_run_renews(make_site
     named = {hubble["tls"]["server"]["existingSecret"], hubble["relay"]["tls"]["client"]["existingSecret"]}
     assert (hubble["tls"]["auto"]["enabled"], named) == (False, {secret["metadata"]["name"]})
     entry = site.value("{{ lookup('site_secret', 'hubble_tls') }}", "cilium")
-    assert secret["stringData"] == {"tls.crt": entry["cert"], "tls.key": entry["key"], "ca.crt": entry["ca"]}
+    shown = {name: base64.b64decode(text).decode() for name, text in secret["data"].items()}
+    assert shown == {"tls.crt": entry["cert"], "tls.key": entry["key"], "ca.crt": entry["ca"]}
