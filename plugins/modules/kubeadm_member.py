@@ -159,12 +159,17 @@ class Member:
             config.unlink(missing_ok=True)
             discovery.unlink(missing_ok=True)
 
-    def etcdctl(self, addresses: list[str], *command: str) -> str:
-        """Output of etcdctl, which asks the etcd members at these addresses. Raises Failed."""
+    @staticmethod
+    def etcdctl(*addresses: str) -> list[str]:
+        """The words by which the etcd members at these addresses are asked."""
         pki = facts.KUBERNETES / "pki/etcd"
-        endpoints = ",".join(f"https://{address}:2379" for address in addresses)
-        credential = (f"--cacert={pki}/ca.crt", f"--cert={pki}/healthcheck-client.crt", f"--key={pki}/healthcheck-client.key")
-        return self.run(ETCDCTL, f"--endpoints={endpoints}", *credential, *command)
+        return [
+            ETCDCTL,
+            "--endpoints=" + ",".join(f"https://{address}:2379" for address in addresses),
+            f"--cacert={pki}/ca.crt",
+            f"--cert={pki}/healthcheck-client.crt",
+            f"--key={pki}/healthcheck-client.key",
+        ]
 
     def await_others(self) -> None:
         """Wait until the other control planes serve, as a part of this one is away while it starts. Raises Failed, naming who does not."""
@@ -185,7 +190,8 @@ class Member:
             status, text = facts.ask(f"https://{address}:{self.params['port']}/readyz")
             if status != 200:
                 return f"its API server says {status} {text[:200]}"
-            self.etcdctl([address], "endpoint", "health")
+            etcdctl = self.etcdctl(address)
+            self.run(*etcdctl, "endpoint", "health")
         except (OSError, http.client.HTTPException) as error:
             return f"its API server: {error}"
         except Failed as reason:
@@ -194,16 +200,16 @@ class Member:
 
     def drop_stale_etcd_member(self) -> None:
         """Remove the entry that a cut-off join of this very node left among the etcd members."""
-        members = self.params["etcd_members"]
-        if not members:
+        if not self.params["etcd_members"]:
             return
         with control_plane.configured(self.params["init"]) as config:
             self.run(KUBEADM, "init", "phase", "certs", "etcd-healthcheck-client", f"--config={config}")
-        listing = json.loads(self.etcdctl(members, "member", "list", "--write-out=json"))
+        etcdctl = self.etcdctl(*self.params["etcd_members"])
+        listing = json.loads(self.run(*etcdctl, "member", "list", "--write-out=json"))
         for member in listing["members"]:
             urls = " ".join(member.get("peerURLs", []))
             if member.get("name") == self.params["name"] or f"//{self.params['address']}:" in urls:
-                self.etcdctl(members, "member", "remove", f"{member['ID']:x}")
+                self.run(*etcdctl, "member", "remove", f"{member['ID']:x}")
 
     def configure(self) -> None:
         """Bring the settings into force here and tell the cluster of them; a node that has no stamp was cut off before its last phases."""
