@@ -29,9 +29,24 @@ def read(path: Path) -> object:
 
 
 @cache
+def templates(path: Path) -> tuple[str, ...]:
+    """Every template of a file."""
+    return tuple(expressions(read(path))) if path.suffix == ".yml" else (path.read_text(),)
+
+
+def meant_as_boolean(template: str) -> Iterator[str]:
+    """The variables that a template itself takes for booleans: by the filter `bool`, or by a default of true or false."""
+    for node in READER.parse(template).find_all(nodes.Filter):
+        defaulted = node.name == "default" and node.args and isinstance(getattr(node.args[0], "value", None), bool)
+        inner = node.node.node if node.name == "bool" and isinstance(node.node, nodes.Filter) else node.node
+        if (node.name == "bool" or defaulted) and isinstance(inner, nodes.Name):
+            yield inner.name
+
+
+@cache
 def booleans() -> frozenset[str]:
-    """Every option of a role that is a boolean, and every shared variable that holds one."""
-    found = {"prune"}  # of the command line alone
+    """Every option of a role that is a boolean, every shared variable that holds one, and whatever any file takes for one."""
+    found = {name for path in FILES for template in templates(path) for name in meant_as_boolean(template)}
     for path in PROJECT.glob("roles/*/meta/argument_specs.yml"):
         for entry in read(path)["argument_specs"].values():
             found |= {name for name, option in (entry.get("options") or {}).items() if option.get("type") == "bool"}
@@ -70,12 +85,12 @@ def expressions(content: object, key: str = "") -> Iterator[str]:
 
 def test_there_are_booleans():
     assert {"kubeadm_new_cluster", "base_swap_off", "time_sync_set_clock", "postgresql_backup_enabled"} <= booleans()
+    assert {"backup_first", "prune", "resume"} <= booleans(), "of the command line alone"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PROJECT)))
 def test_a_boolean_is_used_by_way_of_bool(path):
-    templates = list(expressions(read(path))) if path.suffix == ".yml" else [path.read_text()]
-    found = sorted({name for template in templates for name in bare_uses(template, booleans())})
+    found = sorted({name for template in templates(path) for name in bare_uses(template, booleans())})
     assert not found, f"{path.relative_to(PROJECT)}: | bool is missing behind {', '.join(found)}"
 
 
