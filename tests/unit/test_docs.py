@@ -1,5 +1,6 @@
 """Generated documentation is current, and says what the code says."""
 
+import re
 import subprocess
 import sys
 
@@ -12,6 +13,13 @@ from docs.generate.roles import readme
 def test_generated_files_are_current(project):
     check = subprocess.run([sys.executable, "-m", "docs.generate", "--check"], cwd=project, capture_output=True, text=True)
     assert check.returncode == 0, check.stderr
+
+
+def test_every_limit_that_a_page_tells_has_the_controller(project):
+    pages = [page for pattern in ("README*.md", "docs/**/*.md", "roles/*/README.md") for page in project.glob(pattern)]
+    told = [(page.name, hosts) for page in pages for hosts in re.findall(r"\.yml[^`\n]* --limit[= ]([^\s`]+)", page.read_text())]
+    assert told, "then this test has nothing to look at"
+    assert [line for line in told if "localhost" not in line[1].split(",")] == [], "playbooks/inventory_check.yml refuses it"
 
 
 @pytest.mark.parametrize(
