@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible.module_utils.parsing.convert_bool import boolean
+
 from . import addresses, delivery, kinds, names, values
 from .findings import Finding
 
@@ -13,6 +15,21 @@ REQUIRED = {
     "platform_size": "the size class of the site",
     "platform_node_cidr": "the network of the nodes, such as 192.168.10.0/24",
     "platform_load_balancer_pool": "{start: first address, stop: last address} for services of type LoadBalancer",
+}
+# What has a default that an operator should have decided on: what that means, and what to say instead.
+DECISIONS = {
+    "firewall_ssh_from": (
+        "nothing: every node's SSH is open to all addresses, IPv6 too",
+        "the networks of those who administer, the controller's among them; with [0.0.0.0/0] it stays open",
+    ),
+    "firewall_api_from": (
+        "nothing: the API is open to all addresses, IPv6 too",
+        "the networks of those who use kubectl, the controller's among them; with [0.0.0.0/0] it stays open",
+    ),
+    "minio_backup_s3": (
+        "nothing: the second place of all objects, and so of all backups, is a disk of this very cluster",
+        "an S3 elsewhere; with {} it stays here",
+    ),
 }
 ROLES = ("control_plane", "workers")
 DISK_KEYS = {"device", "wipe", "encrypt"}
@@ -48,6 +65,16 @@ def check_required(site: Site) -> Iterator[Finding]:
     for name, meaning in REQUIRED.items():
         if site.variables.get(name) in (None, "", {}):
             yield Finding("site", name, "nothing", meaning, "Set it in the inventory's group_vars/site/site.yml")
+
+
+def check_decisions(site: Site) -> Iterator[Finding]:
+    """What is better decided than left to its default is said, where the site has what it is about. The run goes on."""
+    filtered = boolean(site.variables.get("firewall_enabled", True), strict=False)
+    deployed = site.variables.get("deploy_components") or []
+    for name, (found, wanted) in DECISIONS.items():
+        asked = filtered if name.startswith("firewall_") else "minio" in deployed
+        if asked and not any(name in given for given in site.given.values()):
+            yield Finding("site", name, found, wanted, "Why: docs/security.md", fatal=False)
 
 
 def check_removed(site: Site) -> Iterator[Finding]:
@@ -152,6 +179,7 @@ def check_secrets(site: Site) -> Iterator[Finding]:
 
 CHECKS = (
     check_required,
+    check_decisions,
     check_removed,
     check_size,
     check_mode,

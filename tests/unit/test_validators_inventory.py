@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from bootstrap.validators.inventory import Site, validate
-from tests.good_site import only, site, with_host
+from tests.good_site import VARIABLES, only, site, with_host
 
 
 def test_a_good_site_has_no_finding():
     assert validate(site()) == []
+
+
+@pytest.mark.parametrize("name", ["firewall_ssh_from", "firewall_api_from", "minio_backup_s3"])
+def test_what_an_operator_should_decide_is_told_until_it_is_said(name):
+    undecided = site()
+    undecided.given["site"].pop(name)
+    finding = only(validate(undecided))
+    assert (finding.what, finding.fatal) == (name, False)
+    undecided.hosts["cp-1"][name] = VARIABLES[name]
+    assert validate(undecided) == [], "said for one host it is known"
+
+
+@pytest.mark.parametrize(
+    ("name", "without"),
+    [("firewall_ssh_from", {"firewall_enabled": "false"}), ("minio_backup_s3", {"deploy_mode": "small", "deploy_components": ["redis"]})],
+)
+def test_nothing_is_asked_about_what_the_site_does_not_have(name, without):
+    undecided = site(**without)
+    undecided.given["site"].pop(name)
+    assert validate(undecided) == []
 
 
 @pytest.mark.parametrize("count", [1, 3, 5])
@@ -63,7 +85,7 @@ def test_a_removed_variable_is_refused_with_what_to_use():
 
 def test_a_removed_variable_of_one_host_names_the_host():
     broken = with_host("worker-1", kube_version="1.36.4")
-    assert only(validate(Site(broken.variables, broken.hosts, broken.groups, {"kube_version": "x"}))).host == "worker-1"
+    assert only(validate(replace(broken, removed={"kube_version": "x"}))).host == "worker-1"
 
 
 def test_a_host_in_both_roles_is_refused():
