@@ -19,12 +19,12 @@ KEPT = {
 }
 
 
-def introduced(site, folder):
-    """The state directory of the same site in the first step of its authority's rotation."""
+def introduced(site, folder, name="site_ca"):
+    """The state directory of the same site in the first step of a rotation: its authority's, or another secret's."""
     wanted, lives = site.value("{{ site_secrets }}"), site.value("{{ site_certificate_lives }}")
     vault = VaultLib(site.loader._vault.secrets)
     entries = SecretStore(site.state / "secrets.yml", vault).load()
-    rotation.rotate("introduce", ["site_ca"], wanted, entries, lives)
+    rotation.rotate("introduce", [name], wanted, entries, lives)
     reconcile(wanted, entries, lives)
     SecretStore(folder / "secrets.yml", vault).save(entries)
     return folder
@@ -41,3 +41,15 @@ def test_what_keeps_the_authority_is_replaced_with_it(make_site, tmp_path):
     trusting = [(old, new) for old, new in pairs if old["kind"] in SERVING and trusts_the_authority(old)]
     assert len(trusting) > len(KEPT)
     assert {label(old) for old, new in trusting if template(old) == template(new)} == KEPT
+
+
+def test_rabbitmqs_members_start_together_with_another_cookie(make_site, tmp_path):
+    before = make_site("lab")
+    after = Site("lab", before.loader, introduced(before, tmp_path, "rabbitmq_cookie"))
+    (bundle,) = (bundle for bundle in BUNDLES if bundle.name == "rabbitmq")
+    together = f"{before.value('{{ platform_domain }}')}/together"
+    old, new = (
+        next(item["metadata"]["annotations"][together] for item in site.documents(bundle) if item["kind"] == "StatefulSet")
+        for site in (before, after)
+    )
+    assert old != new, "one by one, members of two cookies would refuse each other"

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from bootstrap.validators.inventory import Site, validate
+from bootstrap.validators.inventory import validate
 from tests.good_site import VARIABLES, only, site, with_host
 
 
