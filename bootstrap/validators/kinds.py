@@ -5,8 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-# What a parser of YAML, in Ansible or in Go, may take for a number, a boolean or nothing: as a name it would lose its type on the way.
-NO_TEXT = re.compile(r"[+-]?[0-9][0-9_]*(\.[0-9_]*)?(e[0-9]+)?|0[xob][0-9a-f]+|y|n|yes|no|on|off|true|false|null|nan|inf", re.IGNORECASE)
+# What a parser of YAML, in Ansible or in Go, may take for another type than a text: as a name it would lose its own on the way.
+NO_TEXT = re.compile(
+    r"[+-]?[0-9][0-9_]*(\.[0-9_]*)?(e[+-]?[0-9_]+)?|0[xob][0-9a-f_]+"  # numbers
+    r"|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(t.*)?|[0-9][0-9_]*(:[0-9]{1,2})+(\.[0-9_]*)?"  # dates and times
+    r"|y|n|yes|no|on|off|true|false|null|nan|inf",
+    re.IGNORECASE,
+)
 BREAKS = r"\x00-\x1f\x7f-\x9f\u2028\u2029"  # control characters, and whatever ends a line
 LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 OCTET = r"(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])"
@@ -50,7 +55,7 @@ def optional(kind: Kind) -> Kind:
     return Kind(f"{kind.wanted}, or empty", f"({kind.pattern})?", kind.longest, kind.name)
 
 
-SHORT = "lower-case letters, digits and hyphens, and nothing that YAML reads as a number or a boolean"
+SHORT = "lower-case letters, digits and hyphens, and nothing that YAML reads as a number, a date or a boolean"
 platform = Kind(f"at most 12 (the label of a file system): a letter, then {SHORT}", "[a-z]([a-z0-9-]*[a-z0-9])?", 12, name=True)
 label = Kind(f"at most 63: {SHORT}", LABEL, 63, name=True)
 domain = Kind("a domain of lower-case letters, digits, hyphens and dots, without one at its end", DOMAIN, 128, name=True)

@@ -108,14 +108,14 @@ class Site:
         other._manager._extra_vars |= variables
         return other
 
-    def add_node(self, name):
-        """One more worker, before anything is rendered."""
-        self._inventory.add_host(name, group="workers")
+    def add_node(self, name, group="workers"):
+        """One more machine, before anything is rendered."""
+        self._inventory.add_host(name, group=group)
         self._inventory.get_host(name).set_variable("ansible_host", "192.0.2.88")
         self._inventory.reconcile_inventory()
 
     def remove_node(self, name):
-        """One worker less, before anything is rendered."""
+        """One machine less, before anything is rendered."""
         self._inventory._inventory.remove_host(self._inventory.get_host(name))
         self._inventory.clear_caches()
 
