@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 
 from bootstrap.validators.declared import known
-from bootstrap.validators.inventory import Site
+from bootstrap.validators.site import Site
 
 KNOWN = known()
 KUBERNETES = {"component": "kubernetes", "path": "dl.k8s.io/{version}", "sha256": {"1.36.4": {"amd64": "0" * 64, "arm64": "1" * 64}}}

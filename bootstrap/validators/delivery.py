@@ -14,7 +14,7 @@ from artifacts.store import ARCHITECTURES, ArtifactError
 from .findings import Finding
 
 if TYPE_CHECKING:
-    from .inventory import Site
+    from .site import Site
 
 MIRROR = {"artifacts_base_url": "the URL of the mirror's files", "artifacts_registry": "host:port of the registry that has its images"}
 

@@ -18,7 +18,8 @@ from ansible.vars.plugins import get_vars_from_inventory_sources
 from bootstrap.ansible import ControllerAction
 from bootstrap.validators.declared import SHARED, known
 from bootstrap.validators.findings import Finding, headline, report
-from bootstrap.validators.inventory import Site, validate
+from bootstrap.validators.inventory import validate
+from bootstrap.validators.site import Site
 
 PRESENT = {"inventory_file", "inventory_dir", "inventory_hostname", "inventory_hostname_short", "group_names"}  # Ansible gives them to each
 ADVICE = "No machine was contacted: correct the inventory and run again."

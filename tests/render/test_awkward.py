@@ -11,7 +11,7 @@ from rendering import BUNDLES
 from test_schema import OWN_GROUPS, VERSION
 
 from bootstrap.validators.declared import known
-from bootstrap.validators.inventory import Site
+from bootstrap.validators.site import Site
 from bootstrap.validators.values import check_values
 
 AWKWARD = {

@@ -143,7 +143,7 @@ def control_plane(tmp_path, monkeypatch):
 def act():
     """Run an action as a task would: `act(ActionModule, check=False, diff=False, variables={}, **arguments)` gives its result."""
 
-    def run(kind, *, check=False, diff=False, variables=None, **arguments):
+    def run(kind, /, *, check=False, diff=False, variables=None, **arguments):
         task = SimpleNamespace(args=arguments, check_mode=check, diff=diff, async_val=0, action=kind.__module__)
         loader, connection = DataLoader(), SimpleNamespace(_shell=SimpleNamespace(tmpdir="/nonexistent"))
         action = kind(task, connection, None, loader, Templar(loader, variables or {}))

@@ -108,10 +108,10 @@ def imported(path: Path) -> set[str]:
 
 @cache
 def modules_of(source: str) -> frozenset[str]:
-    """The modules, as tasks name them, whose run comes by a file of plugins/."""
-    if not source.startswith("plugins/module_utils/"):
+    """The modules, as tasks name them, whose run comes by a file of plugins/ or bootstrap/."""
+    if not source.startswith(("plugins/module_utils/", "bootstrap/")):
         return frozenset({Path(source).stem})
-    python = [PROJECT / path for path in files() if path.startswith("plugins/")]
+    python = [PROJECT / path for path in files() if path.startswith(("plugins/", "bootstrap/"))]
     uses = {path: imported(path) for path in python}
     reached, found = {Path(source).stem, Path(source).parent.name} - {"module_utils"}, set()
     while more := {path for path in python if path not in found and uses[path] & reached}:
@@ -156,6 +156,8 @@ def role_files(name: str, tasks: str) -> Iterator[Path]:
             role, _, own = consumer.partition("/")
             yield from role_files(role, own or ("main" if "{{" in tasks else tasks))
         return
+    if name == "component" and Path(tasks).stem == "restore":  # of each system, by what its role lays out
+        yield from (template.parents[1] / "tasks/main.yml" for template in PROJECT.glob("roles/*/templates/restore.yml.j2"))
     yield PROJECT / f"roles/{name}/tasks/{tasks.removesuffix('.yml')}.yml"
 
 
@@ -182,8 +184,8 @@ def reaches(where: str, line: str, sources: set[str]) -> bool:
         return True
     says = SAYS[max((start for start in SAYS if line.startswith(start)), key=len)]
     for source in sources:
-        if source.startswith("roles/"):
-            role = PROJECT / "/".join(source.split("/")[:2])
+        if source.startswith(("roles/", "programs/")):  # a system's programs run in what its role lays out
+            role = PROJECT / "roles" / source.split("/")[1]
             if any(path.is_relative_to(role) for path in tasks):
                 return True
         else:

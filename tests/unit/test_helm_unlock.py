@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from plugins.action import helm_unlock as action
+
 
 class Api:
     """Stands for an API server with one record of a helm that began so many seconds ago and may end by itself."""
@@ -32,28 +34,28 @@ class Api:
         self.began = None if self.ends else self.began + seconds
 
 
-def unlock(action, monkeypatch, api, check=False):
+def unlock(monkeypatch, api, check=False):
     monkeypatch.setattr(action.time, "sleep", api.wait)
     return action.unlock(api, "kube-system", "cilium", 120, check)
 
 
 @pytest.mark.parametrize("age", [10, 500])
-def test_the_record_of_a_killed_helm_is_removed_when_its_time_is_over(action, monkeypatch, age):
+def test_the_record_of_a_killed_helm_is_removed_when_its_time_is_over(monkeypatch, age):
     api = Api(age)
-    assert unlock(action, monkeypatch, api) == api.deleted == ["sh.helm.release.v1.cilium.v2"]
+    assert unlock(monkeypatch, api) == api.deleted == ["sh.helm.release.v1.cilium.v2"]
 
 
-def test_a_helm_that_ends_is_let_be(action, monkeypatch):
+def test_a_helm_that_ends_is_let_be(monkeypatch):
     api = Api(10, ends=True)
-    assert unlock(action, monkeypatch, api) == api.deleted == []
+    assert unlock(monkeypatch, api) == api.deleted == []
 
 
-def test_a_release_that_nobody_works_on_is_let_be(action, monkeypatch):
-    assert unlock(action, monkeypatch, Api()) == []
+def test_a_release_that_nobody_works_on_is_let_be(monkeypatch):
+    assert unlock(monkeypatch, Api()) == []
 
 
 @pytest.mark.parametrize(("age", "told"), [(10, []), (500, ["sh.helm.release.v1.cilium.v2"])])
-def test_check_mode_neither_waits_nor_removes(action, monkeypatch, age, told):
+def test_check_mode_neither_waits_nor_removes(monkeypatch, age, told):
     api = Api(age)
-    assert unlock(action, monkeypatch, api, check=True) == told
+    assert unlock(monkeypatch, api, check=True) == told
     assert api.deleted == [] and api.began == age

@@ -2,6 +2,8 @@
 
 import pytest
 
+from plugins.action import secrets_rewrite as action
+
 
 class Api:
     """An API server that writes a Secret on a change of nothing where its key is not the one in force."""
@@ -22,10 +24,10 @@ class Api:
         return {"metadata": {"resourceVersion": "2" if self.keys[path] == "old" else "1"}}
 
 
-def test_what_another_key_encrypted_is_written(action):
+def test_what_another_key_encrypted_is_written():
     assert action.rewrite(Api(action.ApiError, one="old", two="new", three="gone")) == ["apps/one"]
 
 
-def test_a_secret_that_no_key_opens_is_an_error(action):
+def test_a_secret_that_no_key_opens_is_an_error():
     with pytest.raises(action.ApiError, match="no matching key"):
         action.rewrite(Api(action.ApiError, one="lost"))

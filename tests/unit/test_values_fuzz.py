@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from bootstrap.validators.forms import FORMS, kind
-from bootstrap.validators.inventory import Site
+from bootstrap.validators.site import Site
 from bootstrap.validators.values import check_values
 from tests.good_site import KNOWN
 
