@@ -1,4 +1,4 @@
-"""Which objects of the sites render otherwise than at a revision of git.   python -m tests.render.compare REV
+"""Which objects of the sites render otherwise than at a revision of git.   python -m tests.render.compare REV [SITE…]
 
 Both trees render with their own code and the same secrets. Annotations that are a hash of what a pod reads are masked: they differ with it.
 Exits 1 if an object differs, is missing or is new, or if a site rendered nothing.
@@ -34,10 +34,11 @@ UNUSUAL = {
 Objects = dict[str, dict[str, Any]]  # of one variation of a site: kind, namespace and name → object
 
 
-def rendered(tree: Path, state: Path) -> dict[str, Objects]:
+def rendered(tree: Path, state: Path, sites: list[str]) -> dict[str, Objects]:
     """All objects of a tree's sites by "site, variation"; for a process of its own, as Ansible is loaded with the tree's plugins.
 
     :param state: directory with the secrets, which are made where they are missing.
+    :param sites: names of inventories; none means all.
     """
     sys.path[:0] = [str(tree / "tests/render"), str(tree)]
     from rendering import BUNDLES, SITES, Site, controller
@@ -45,7 +46,7 @@ def rendered(tree: Path, state: Path) -> dict[str, Objects]:
     modes = yaml.safe_load((tree / "group_vars/all/modes.yml").read_text())["deploy_modes"]
     variations = {mode: {"deploy_mode": mode} for mode in modes} | UNUSUAL
     loader, found = controller(state), {}
-    for name in SITES:
+    for name in sites or SITES:
         for variation, variables in variations.items() if name == VARIED else [("full", {"deploy_mode": "full"})]:
             site = Site(name, loader, state).changed(**variables)
             chosen = set(site.value("{{ deploy_components }}"))
@@ -63,7 +64,7 @@ def label(item: dict[str, Any]) -> str:
 def masked(item: Any) -> Any:
     """The same object with a mask in place of each annotation that is a SHA-256, and otherwise as the API server keeps it.
 
-    That adds the protocol of a port and drops a policy's empty list of rules.
+    That adds the protocol of a port and drops a policy's empty list of rules. When a bootstrap token ends depends on when it was rendered.
     """
     if isinstance(item, list):
         return [masked(entry) for entry in item]
@@ -72,6 +73,8 @@ def masked(item: Any) -> Any:
     changed = {key: masked(value) for key, value in item.items() if not (value == [] and key in ("ingress", "egress"))}
     if notes := changed.get("annotations"):
         changed["annotations"] = {name: MASK if HASH.fullmatch(str(text)) else text for name, text in notes.items()}
+    if changed.get("type") == "bootstrap.kubernetes.io/token":
+        changed["data"] = {**changed["data"], "expiration": MASK}
     if isinstance(changed.get("ports"), list):
         changed["ports"] = [{"protocol": "TCP", **port} if isinstance(port, dict) else port for port in changed["ports"]]
     return changed
@@ -96,25 +99,26 @@ def judge(before: dict[str, Objects], after: dict[str, Objects]) -> int:
     return int(wrong)
 
 
-def _in_process(tree: Path, state: Path) -> dict[str, Objects]:
+def _in_process(tree: Path, state: Path, sites: list[str]) -> dict[str, Objects]:
     environment = {
         **os.environ,
         "PYTHONPATH": str(tree),  # its own packages, not those that are installed
         "VOICEHELPER_VAULT_PASSWORD_FILE": str(state / "vault-password"),
         "ANSIBLE_CONFIG": str(tree / "ansible.cfg"),
     }
-    subprocess.run([sys.executable, __file__, "--tree", str(tree), "--state", str(state)], check=True, cwd=tree, env=environment)
+    command = [sys.executable, __file__, "--tree", str(tree), "--state", str(state), "-", *sites]
+    subprocess.run(command, check=True, cwd=tree, env=environment)
     return pickle.loads((state / "rendered").read_bytes())
 
 
-def compare(revision: str) -> int:
+def compare(revision: str, sites: list[str]) -> int:
     """Render the revision, then the working tree. Returns the exit code."""
     with tempfile.TemporaryDirectory() as folder:
         tree, state = Path(folder) / "tree", Path(folder) / "state"
         state.mkdir()
         subprocess.run(["git", "worktree", "add", "--quiet", "--detach", str(tree), revision], check=True, cwd=PROJECT)
         try:
-            return judge(_in_process(tree, state), _in_process(PROJECT, state))
+            return judge(_in_process(tree, state, sites), _in_process(PROJECT, state, sites))
         finally:
             subprocess.run(["git", "worktree", "remove", "--force", str(tree)], check=True, cwd=PROJECT)
 
@@ -122,16 +126,15 @@ def compare(revision: str) -> int:
 def main() -> None:
     """Compare, or, as a process of a comparison, render a tree."""
     parser = argparse.ArgumentParser(prog="python -m tests.render.compare", description=__doc__.splitlines()[0])
-    parser.add_argument("revision", nargs="?", metavar="REV")
+    parser.add_argument("revision", metavar="REV")
+    parser.add_argument("sites", nargs="*", metavar="SITE", help="an inventory; without one, all")
     parser.add_argument("--tree", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--state", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.tree:
-        (arguments.state / "rendered").write_bytes(pickle.dumps(rendered(arguments.tree, arguments.state)))
+        (arguments.state / "rendered").write_bytes(pickle.dumps(rendered(arguments.tree, arguments.state, arguments.sites)))
         return
-    if not arguments.revision:
-        parser.error("REV is missing")
-    sys.exit(compare(arguments.revision))
+    sys.exit(compare(arguments.revision, arguments.sites))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,8 @@ NAMESPACES = {key: name for key, name in SHARED["platform_namespaces"].items() i
 JUDGED_ELSEWHERE = {
     *("artifacts_source", "deploy_mode", "deploy_components", "neo4j_accept_license_agreement", "neo4j_edition", "platform_api_vip"),
     *("platform_node_cidr", "platform_pod_cidr", "platform_service_cidr", "platform_size", "backup_known", "backup_systems"),
-    *("component_name", "component_template", "component_confirmed"),  # a caller's, never a site's
+    # A caller's, never a site's.
+    *("component_name", "component_template", "component_confirmed", "component_secrets", "component_services", "component_systems"),
 }
 
 
