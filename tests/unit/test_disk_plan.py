@@ -6,11 +6,10 @@ from dataclasses import replace
 
 import pytest
 from ansible.module_utils.node import disk_plan
-from ansible.module_utils.node.disk_plan import Disk, Refused, Wanted
+from ansible.module_utils.node.disk_plan import Disk, Plan, Refused, Wanted
 
 PLAIN = Wanted("/data", "voicehelper", "xfs", ("noatime",))
 JOINED = replace(PLAIN, joined=True)
-KEY = "/etc/voicehelper/data-disks.key"
 
 
 def signature(kind, label="", uuid="u-1"):
@@ -102,53 +101,22 @@ def test_one_plain_disk_needs_no_device_mapper():
     disk_plan.lacking([BLANK], "6.1", set())
 
 
-def test_wiping_takes_partitions_first():
-    assert disk_plan.wiping(Disk("/dev/vdb", partitions=["vdb1", "vdb2"])) == [
-        ["wipefs", "--all", "--force", "/dev/vdb1"],
-        ["wipefs", "--all", "--force", "/dev/vdb2"],
-        ["wipefs", "--all", "--force", "/dev/vdb"],
-        ["blockdev", "--rereadpt", "/dev/vdb"],
-    ]
+def test_partitions_are_erased_before_their_disk():
+    assert disk_plan.erasing(Disk("/dev/vdb", partitions=["vdb1", "vdb2"])) == ["/dev/vdb1", "/dev/vdb2", "/dev/vdb"]
 
 
-def test_encryption():
-    """The kernel of the lab has no dm-crypt: that these commands do what they say is cryptsetup's own promise."""
-    assert disk_plan.encrypting("/dev/vdb", PLAIN, KEY) == [
-        ["cryptsetup", "luksFormat", "--batch-mode", "--type=luks2", "--label=voicehelper", "/dev/vdb", KEY]
-    ]
-    assert disk_plan.opening("/dev/vdb", "u-1", KEY) == [["cryptsetup", "open", f"--key-file={KEY}", "/dev/vdb", "luks-u-1"]]
+def test_what_a_boot_opens():
+    lines = ["# mine", "", "swap /dev/sda3 /dev/urandom swap", "luks-u-1 UUID=u-1 /etc/key luks,nofail"]
+    assert disk_plan.opened_at_boot(lines, "u-1")
+    assert not disk_plan.opened_at_boot(lines, "u-2") and not disk_plan.opened_at_boot([], "u-1")
 
 
-def test_crypttab_keeps_the_lines_of_others_and_is_written_once():
-    others = "# mine\nswap /dev/sda3 /dev/urandom swap\n"
-    once = disk_plan.crypttab(others, "u-1", KEY)
-    assert once == f"{others}luks-u-1 UUID=u-1 {KEY} luks,nofail\n"
-    assert disk_plan.crypttab(once, "u-1", KEY) == once
-    assert disk_plan.crypttab(once.replace(KEY, "/old"), "u-1", KEY) == once
-    assert disk_plan.crypttab("", "u-1", KEY) == f"luks-u-1 UUID=u-1 {KEY} luks,nofail\n"
-
-
-def test_blank_disks_become_one_volume():
-    commands, was_there = disk_plan.joining([BLANK, Disk("/dev/vdc")], JOINED)
-    assert was_there is False
-    assert [command[0] for command in commands] == ["pvcreate", "vgcreate", "lvcreate"]
-    assert commands[1] == ["vgcreate", "voicehelper", "/dev/vdb", "/dev/vdc"]
-
-
-def test_a_new_disk_enlarges_the_volume():
-    commands, was_there = disk_plan.joining([MEMBER, Disk("/dev/vdc")], JOINED)
-    assert was_there is True
-    assert commands == [
-        ["pvcreate", "--yes", "/dev/vdc"],
-        ["vgextend", "voicehelper", "/dev/vdc"],
-        ["lvextend", "--extents=+100%FREE", "/dev/voicehelper/data"],
-    ]
-    assert disk_plan.growing(JOINED, "/dev/voicehelper/data") == [["xfs_growfs", "/data"]]
-    assert disk_plan.growing(replace(JOINED, filesystem="ext4"), "/dev/voicehelper/data") == [["resize2fs", "/dev/voicehelper/data"]]
-
-
-def test_a_whole_volume_is_left_alone():
-    assert disk_plan.joining([MEMBER, replace(MEMBER, device="/dev/vdc")], JOINED) == ([], True)
+def test_steps_tell_all_that_is_made_in_order():
+    opened = {"device": "/dev/vdc", "uuid": "u-2", "name": "luks-u-2"}
+    plan = Plan(["/dev/vdb"], ["/dev/vdb"], [opened], [], join=True, volume="", format=True)
+    assert [step.split()[0] for step in plan.steps(JOINED)] == ["erase", "encrypt", "open", "join", "make"]
+    assert plan.steps(JOINED)[3:] == ["join the disks to the volume group voicehelper", "make xfs on the new volume"]
+    assert Plan(volume="/dev/vdb").steps(PLAIN) == []
 
 
 def test_the_mount_goes_by_uuid():

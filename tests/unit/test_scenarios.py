@@ -113,7 +113,7 @@ def test_the_scenario_of_a_changed_role_runs_whole_until_it_was_green(copied):
         ("molecule/redis/tests/test_redis.py", {"redis"}),
         ("plugins/modules/toolbox_program.py", {"redis", "kafka"}),
         ("templates/macros.j2", {"redis", "kafka"}),
-        ("plugins/modules/data_disk.py", set()),
+        ("plugins/modules/data_mount.py", set()),
     ],
 )
 def test_a_scenario_is_made_of_its_role_and_what_that_names(copied, path, expected):

@@ -58,6 +58,17 @@ def volume_group(device):
     return _read("pvs", "--noheadings", "--options=vg_name", device).strip()
 
 
+def free_extents(group):
+    """How many extents of a volume group no volume takes; None where there is no such group."""
+    found = _read("vgs", "--noheadings", "--options=vg_free_count", group).strip()
+    return int(found) if found else None
+
+
+def lines(path):
+    """Lines of a text file; none where there is no such file."""
+    return Path(path).read_text().splitlines() if Path(path).exists() else []
+
+
 def mounted_device(path):
     """Kernel name of the block device mounted at the path; '' when nothing is, the source text when it is no device."""
     here = [(number, source) for number, place, source in _mounts() if place == path]

@@ -48,6 +48,27 @@ class Wanted:
     joined: bool = False
 
 
+@dataclass
+class Plan:
+    """What is still to be made of the disks of a host, in this order; a device that is not there yet is ''."""
+
+    erase: list = field(default_factory=list)  # paths
+    encrypt: list = field(default_factory=list)  # disks
+    open: list = field(default_factory=list)  # [{device, uuid, name}]
+    members: list = field(default_factory=list)  # devices of the volume group
+    join: bool = False
+    volume: str = ""
+    format: bool = False
+
+    def steps(self, wanted):
+        """The same in words."""
+        said = [f"erase all signatures of {path}" for path in self.erase]
+        said += [f"encrypt {device}" for device in self.encrypt]
+        said += [f"open {disk['device']} now and at every boot" for disk in self.open]
+        said += [f"join {', '.join(self.members) or 'the disks'} to the volume group {wanted.label}"] if self.join else []
+        return said + ([f"make {wanted.filesystem} on {self.volume or 'the new volume'}"] if self.format else [])
+
+
 def lacking(disks, kernel, has):
     """Refuse what this kernel cannot do.
 
@@ -130,21 +151,9 @@ def _describe(signature):
     return " ".join(filter(None, (signature["type"], signature["label"] and f"labelled {signature['label']}")))
 
 
-def wiping(disk):
-    """Commands that take every signature off a disk and its partitions."""
-    commands = [["wipefs", "--all", "--force", f"/dev/{name}"] for name in disk.partitions]
-    commands.append(["wipefs", "--all", "--force", disk.device])
-    return commands + ([["blockdev", "--rereadpt", disk.device]] if disk.partitions else [])
-
-
-def encrypting(device, wanted, key_file):
-    """Command that lays LUKS2 over a blank disk."""
-    return [["cryptsetup", "luksFormat", "--batch-mode", "--type=luks2", f"--label={wanted.label}", device, key_file]]
-
-
-def opening(device, uuid, key_file):
-    """Command that opens a LUKS disk under the name that crypttab gives it."""
-    return [["cryptsetup", "open", f"--key-file={key_file}", device, mapping(uuid)]]
+def erasing(disk):
+    """Paths whose signatures go, a disk's partitions before it."""
+    return [*(f"/dev/{name}" for name in disk.partitions), disk.device]
 
 
 def mapping(uuid):
@@ -152,25 +161,19 @@ def mapping(uuid):
     return f"luks-{uuid}"
 
 
-def joining(disks, wanted):
-    """Commands that make one logical volume of all disks, or grow it by those that are new.
-
-    :returns: (commands, whether the volume was there before)
-    """
-    name, volume = wanted.label, f"/dev/{wanted.label}/data"
-    new = [disk.device for disk in disks if disk.volume_group != name]
-    if not new:
-        return [], True
-    made = [["pvcreate", "--yes", *new]]
-    if len(new) < len(disks):
-        return [*made, ["vgextend", name, *new], ["lvextend", "--extents=+100%FREE", volume]], True
-    create = ["lvcreate", "--yes", "--wipesignatures=y", "--extents=100%FREE", "--name=data", name]
-    return [*made, ["vgcreate", name, *new], create], False
+def opened_at_boot(crypttab, uuid):
+    """Whether /etc/crypttab, given as its lines, opens the LUKS disk."""
+    return any(line.split()[:1] == [mapping(uuid)] for line in crypttab)
 
 
-def formatting(device, wanted):
-    """Command that makes the file system on a blank device."""
-    return [[f"mkfs.{wanted.filesystem}", "-L", wanted.label, device]]
+def any_joined(members, wanted):
+    """Whether one of the devices is in the volume group."""
+    return any(member.volume_group == wanted.label for member in members)
+
+
+def incomplete(members, wanted):
+    """Whether one of the devices is not in the volume group."""
+    return any(member.volume_group != wanted.label for member in members)
 
 
 def usable(options, filesystem, quotas):
@@ -191,18 +194,6 @@ def starting(unit, device):
     link of its UUID, for which the mount waits, with it: the disk is shown to udev once more first.
     """
     return [["udevadm", "trigger", "--settle", device], ["systemctl", "start", unit]]
-
-
-def growing(wanted, device):
-    """Command that lets the mounted file system fill its grown volume."""
-    return [["xfs_growfs", wanted.path]] if wanted.filesystem == "xfs" else [["resize2fs", device]]
-
-
-def crypttab(text, uuid, key_file):
-    """/etc/crypttab with the line of a disk of ours; the lines of others stay as they are."""
-    line = f"{mapping(uuid)} UUID={uuid} {key_file} luks,nofail"
-    kept = [entry for entry in text.splitlines() if entry.split()[:1] != [mapping(uuid)]]
-    return text if line in text.splitlines() else "\n".join([*kept, line]) + "\n"
 
 
 def mount_unit(uuid, wanted):
