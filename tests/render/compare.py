@@ -40,7 +40,6 @@ def rendered(tree: Path, state: Path, sites: list[str]) -> dict[str, Objects]:
     :param state: directory with the secrets, which are made where they are missing.
     :param sites: names of inventories; none means all.
     """
-    sys.path[:0] = [str(tree / "tests/render"), str(tree)]
     from rendering import BUNDLES, SITES, Site, controller
 
     modes = yaml.safe_load((tree / "group_vars/all/modes.yml").read_text())["deploy_modes"]
@@ -102,7 +101,7 @@ def judge(before: dict[str, Objects], after: dict[str, Objects]) -> int:
 def _in_process(tree: Path, state: Path, sites: list[str]) -> dict[str, Objects]:
     environment = {
         **os.environ,
-        "PYTHONPATH": str(tree),  # its own packages, not those that are installed
+        "PYTHONPATH": f"{tree / 'tests/render'}:{tree}",  # its own packages, not those that are installed
         "VOICEHELPER_VAULT_PASSWORD_FILE": str(state / "vault-password"),
         "ANSIBLE_CONFIG": str(tree / "ansible.cfg"),
     }
