@@ -78,7 +78,8 @@ def test_a_role_hands_its_pods_what_they_read_before_it_rolls_them_for_it(site):
     made, lacking = set(site.value("{{ platform_secrets_objects.keys() | list }}", "platform_secrets")), []
     for bundle in BUNDLES:
         tasks = yaml.safe_load((PROJECT / "roles" / bundle.role / "tasks/main.yml").read_text())
-        handed = {name for task in tasks for name in task.get("vars", {}).get("platform_secrets_names", [])}
+        given = [task.get("vars", {}) for task in tasks]
+        handed = {name for key in ("component_secrets", "platform_secrets_names") for found in given for name in found.get(key, [])}
         for item in site.documents(bundle):
             if item["kind"] in WORKLOADS and namespace(item) != RESTORE:
                 read = {name for kind, name in references(item) if kind == "Secret"}
