@@ -7,7 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
-from bootstrap.kube.api import KubeApi
+from bootstrap.kube.api import ApiError, KubeApi
 from bootstrap.kube.status import explain
 
 # One look may meet a crowded machine: a finding is red when a second look and the script's patience have not changed it. Who was let in,
@@ -85,6 +85,17 @@ def never_ran(pod):
     return pod["status"].get("phase") == "Failed" and any(state.get("reason") in _NOT_STARTED for state in states)
 
 
+def admit(api, item, deadline):
+    """Make a pod; where the namespace's quota has no room, once pods of other checks have ended, which then no longer count."""
+    while True:
+        try:
+            return api.request("POST", api.path(item, collection=True), body=item)
+        except ApiError as error:
+            if error.status != 403 or "exceeded quota" not in error.message or time.monotonic() > deadline:
+                raise
+        time.sleep(1)
+
+
 def ended(api, item, deadline):
     """The pod once it has ended, or as it is when the time is over; None when it is gone."""
     found = api.get(item)
@@ -128,23 +139,23 @@ def run(parameters):
 
 def _of_system(parameters):
     """Make the pods, collect, remove them whatever happens, and those that earlier runs could not remove."""
-    api, deadline, made = KubeApi(parameters["kubeconfig"]), time.monotonic() + parameters["timeout"], []
+    api, made = KubeApi(parameters["kubeconfig"]), []
 
     def make(pod):
         item = definition(parameters, pod, secrets.token_hex(3))
-        api.request("POST", api.path(item, collection=True), body=item)
+        admit(api, item, time.monotonic() + parameters["timeout"])
         made.append(item)
-        return item
+        return item, time.monotonic() + parameters["timeout"]
 
     sweep(api, parameters)
     try:
         result = []
-        for pod, item in [(pod, make(pod)) for pod in parameters["pods"]]:
+        for pod, (item, deadline) in [(pod, make(pod)) for pod in parameters["pods"]]:
             found = ended(api, item, deadline)
             for _ in range(_MORE_TRIES):
                 if not found or not never_ran(found):
                     break
-                item = make(pod)
+                item, _ = make(pod)
                 found = ended(api, item, deadline)
             result += read(api, parameters, item, found)
         return result

@@ -171,3 +171,22 @@ def test_pods_that_an_earlier_run_left_are_removed(monkeypatch, system, age, sta
 
 def test_a_pod_that_is_gone_already_hides_no_findings():
     Api().delete(definition(CHECK, POD, "gone"), {})
+
+
+@pytest.mark.parametrize(("refusal", "well"), [((403, "pods are forbidden: exceeded quota: quota"), True), ((403, "no rights"), False)])
+def test_a_pod_that_the_quota_has_no_room_for_waits_for_others_to_end(monkeypatch, refusal, well):
+    api, refusals = Api(None), [ApiError(*refusal)]
+
+    def request(verb, *arguments, **keywords):
+        if verb == "POST" and refusals:
+            raise refusals.pop()
+        return Api.request(api, verb, *arguments, **keywords)
+
+    monkeypatch.setattr(api, "request", request)
+    monkeypatch.setattr(pods, "KubeApi", lambda _: api)
+    monkeypatch.setattr(pods.time, "sleep", lambda _: None)
+    if well:
+        assert [finding["ok"] for finding in pods.run(checks("redis"))] == [True]
+    else:
+        with pytest.raises(ApiError, match="no rights"):
+            pods.run(checks("redis"))
