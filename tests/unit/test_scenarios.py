@@ -156,3 +156,11 @@ def test_an_interruption_leaves_the_record_as_it_was(monkeypatch):
     assert scenarios.record() == before
     assert [path.name for path in scenarios._path().parent.iterdir()] == ["gate.json"]
     assert json.loads(scenarios._path().read_text()) == before
+
+
+@pytest.mark.parametrize("name", scenarios.names())
+def test_the_playbooks_that_a_scenario_borrows_are_there(name):
+    folder = scenarios.FOLDER / name
+    provisioner = yaml.safe_load((folder / "molecule.yml").read_text() or "{}").get("provisioner") or {}
+    missing = [path for path in (provisioner.get("playbooks") or {}).values() if not (folder / path).exists()]
+    assert missing == []
