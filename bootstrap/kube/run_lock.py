@@ -106,15 +106,15 @@ def start_keeper(kubeconfig: str, holder: str, process: int) -> None:
 def keep(kubeconfig: str, holder: str, process: int) -> None:
     """Renew until the process is gone or the lock is; then give it back."""
     renewed = time.monotonic()
-    while _lives(process):
-        time.sleep(_LOOK_SECONDS)
+    while _lives(process):  # asked right before each sign of life: one after the end would have the next run told that this one is at work
         if time.monotonic() - renewed >= RENEW_SECONDS:
             renewed = time.monotonic()
             try:
                 if not renew(KubeApi(kubeconfig, patience=0), holder):
                     return
             except (ApiError, OSError):  # the API restarts, or its authorities change: tried again at the next turn
-                continue
+                pass
+        time.sleep(_LOOK_SECONDS)
     release(KubeApi(kubeconfig), holder)
 
 

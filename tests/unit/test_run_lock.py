@@ -109,3 +109,20 @@ def test_the_time_of_a_renewed_lock_is_that_of_its_beginning(api):
     assert run_lock.renew(api, "anna@one:1") is True
     assert api.item["spec"]["acquireTime"] == began
     assert api.item["spec"]["renewTime"] >= began
+
+
+@pytest.mark.parametrize("seconds", range(1, 12))
+def test_a_run_that_has_ended_gives_no_sign_of_life(api, monkeypatch, seconds):
+    """Whoever came next would be told that it is at work."""
+    ended = []
+    monkeypatch.setattr(run_lock, "KubeApi", lambda *_, **__: api)
+    monkeypatch.setattr(run_lock, "_lives", lambda _: api.clock[0] < seconds)
+    run_lock.acquire(api, "anna@one:1")
+
+    def before_write():
+        if api.clock[0] >= seconds:
+            ended.append(api.version)
+
+    api.before_write = before_write
+    run_lock.keep("", "anna@one:1", 1)
+    assert holder(api) is None and len(ended) == 1  # the lock given back, and nothing else
