@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+from members import NAMESPACE
 
 PROJECT = Path(__file__).parents[1]
 CREDENTIALS = PROJECT / "inventories" / os.environ.get("VOICEHELPER_SITE", "lab") / "credentials"
@@ -32,6 +33,12 @@ def objects(kubectl):
         return found["items"] if found["kind"] == "List" else found
 
     return read
+
+
+@pytest.fixture(scope="module")
+def pods(request, objects):
+    """The members of the system that a module's tests are of: the pods of its SELECTOR."""
+    return objects(f"pods --namespace {NAMESPACE} --selector {request.module.SELECTOR}")
 
 
 @pytest.fixture(scope="module")

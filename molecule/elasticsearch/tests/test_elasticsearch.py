@@ -3,15 +3,11 @@
 import json
 
 import pytest
+from members import NAMESPACE, Members
 
-NAMESPACE = "voicehelper-storage"
+SELECTOR = "app.kubernetes.io/name=elasticsearch"
 URL = "https://elasticsearch:9200"
 KEYS = f"secret elasticsearch-credentials --namespace {NAMESPACE}"
-
-
-@pytest.fixture(scope="module")
-def pods(objects):
-    return objects(f"pods --namespace {NAMESPACE} --selector app.kubernetes.io/name=elasticsearch")
 
 
 @pytest.fixture(scope="module")
@@ -26,20 +22,14 @@ def ask(kubectl):
     return run
 
 
+class TestMembers(Members):
+    """As on any site."""
+
+
 def test_every_member_is_in_the_cluster(ask, pods):
     health = ask("/_cluster/health")
     assert health["number_of_nodes"] == len(pods)
     assert health["status"] == "green"
-
-
-def test_no_two_members_share_a_node(pods):
-    assert len({pod["spec"]["nodeName"] for pod in pods}) == len(pods)
-
-
-def test_volumes_outlive_their_claims(objects, pods):
-    claimed = {f"data-{pod['metadata']['name']}" for pod in pods}
-    volumes = {volume["spec"].get("claimRef", {}).get("name"): volume["spec"] for volume in objects("persistentvolumes")}
-    assert {volumes[name]["persistentVolumeReclaimPolicy"] for name in claimed} == {"Retain"}
 
 
 def test_logs_go_to_data_streams_of_the_template(ask):

@@ -3,14 +3,10 @@
 import re
 
 import pytest
+from members import NAMESPACE, Members
 
-NAMESPACE = "voicehelper-storage"
+SELECTOR = "app.kubernetes.io/name=kafka,app.kubernetes.io/component=broker"
 TOOL = "--bootstrap-server localhost:9094 --command-config /etc/kafka/tools.properties"
-
-
-@pytest.fixture(scope="module")
-def pods(objects):
-    return objects(f"pods --namespace {NAMESPACE} --selector app.kubernetes.io/name=kafka,app.kubernetes.io/component=broker")
 
 
 @pytest.fixture(scope="module")
@@ -21,14 +17,8 @@ def tool(kubectl):
     return run
 
 
-def test_no_two_members_share_a_node(pods):
-    assert len({pod["spec"]["nodeName"] for pod in pods}) == len(pods)
-
-
-def test_volumes_outlive_their_claims(objects, pods):
-    claimed = {f"data-{pod['metadata']['name']}" for pod in pods}
-    volumes = {volume["spec"].get("claimRef", {}).get("name"): volume["spec"] for volume in objects("persistentvolumes")}
-    assert {volumes[name]["persistentVolumeReclaimPolicy"] for name in claimed} == {"Retain"}
+class TestMembers(Members):
+    """As on any site."""
 
 
 def test_every_topic_has_all_its_copies(pods, tool):

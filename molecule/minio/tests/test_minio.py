@@ -3,13 +3,9 @@
 import json
 
 import pytest
+from members import NAMESPACE, Kept
 
-NAMESPACE = "voicehelper-storage"
-
-
-@pytest.fixture(scope="module")
-def pods(objects):
-    return objects(f"pods --namespace {NAMESPACE} --selector app.kubernetes.io/name=minio")
+SELECTOR = "app.kubernetes.io/name=minio"
 
 
 @pytest.fixture(scope="module")
@@ -21,6 +17,10 @@ def mc(kubectl):
 @pytest.fixture(scope="module")
 def info(mc):
     return mc("admin info local")["info"]
+
+
+class TestKept(Kept):
+    """As on any site."""
 
 
 def test_every_server_is_online_with_its_drive(info, pods):
@@ -37,12 +37,6 @@ def test_servers_are_spread(objects, pods):
     used = [pod["spec"]["nodeName"] for pod in pods]
     nodes = [node for node in objects("nodes") if not node["spec"].get("unschedulable")]
     assert max(used.count(name) for name in used) == -(-len(pods) // len(nodes))
-
-
-def test_volumes_outlive_their_claims(objects, pods):
-    claimed = {f"data-{pod['metadata']['name']}" for pod in pods}
-    volumes = {volume["spec"].get("claimRef", {}).get("name"): volume["spec"] for volume in objects("persistentvolumes")}
-    assert {volumes[name]["persistentVolumeReclaimPolicy"] for name in claimed} == {"Retain"}
 
 
 @pytest.mark.parametrize("bucket", ["voicehelper-data", "voicehelper-backup"])

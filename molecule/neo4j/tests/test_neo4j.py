@@ -4,8 +4,9 @@ import json
 import shlex
 
 import pytest
+from members import NAMESPACE, Members
 
-NAMESPACE = "voicehelper-storage"
+SELECTOR = "app.kubernetes.io/name=neo4j"
 KEYS = f"secret neo4j-credentials --namespace {NAMESPACE}"
 PROGRAM = """
 import json, logging, sys, neo4j
@@ -14,11 +15,6 @@ user, password, database, query = sys.argv[1:]
 with neo4j.GraphDatabase.driver("neo4j+s://neo4j.voicehelper-storage.svc.cluster.local:7687", auth=(user, password)) as driver:
     print(json.dumps([record.data() for record in driver.execute_query(query, database_=database).records], default=str))
 """
-
-
-@pytest.fixture(scope="module")
-def pods(objects):
-    return objects(f"pods --namespace {NAMESPACE} --selector app.kubernetes.io/name=neo4j")
 
 
 @pytest.fixture(scope="module")
@@ -33,14 +29,8 @@ def ask(kubectl):
     return run
 
 
-def test_no_two_members_share_a_node(pods):
-    assert len({pod["spec"]["nodeName"] for pod in pods}) == len(pods)
-
-
-def test_volumes_outlive_their_claims(objects, pods):
-    claimed = {f"data-{pod['metadata']['name']}" for pod in pods}
-    volumes = {volume["spec"].get("claimRef", {}).get("name"): volume["spec"] for volume in objects("persistentvolumes")}
-    assert {volumes[name]["persistentVolumeReclaimPolicy"] for name in claimed} == {"Retain"}
+class TestMembers(Members):
+    """As on any site."""
 
 
 def test_the_edition_allows_as_many_members_as_there_are(ask, pods):

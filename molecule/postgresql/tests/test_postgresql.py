@@ -3,14 +3,10 @@
 import time
 
 import pytest
+from members import NAMESPACE, Members
 
-NAMESPACE = "voicehelper-storage"
+SELECTOR = "app.kubernetes.io/name=postgres"
 ROLE = "app.kubernetes.io/component"
-
-
-@pytest.fixture(scope="module")
-def pods(objects):
-    return objects(f"pods --namespace {NAMESPACE} --selector app.kubernetes.io/name=postgres")
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +21,10 @@ def role(pod):
     return pod["metadata"]["labels"][ROLE]
 
 
+class TestMembers(Members):
+    """As on any site."""
+
+
 def test_one_member_leads_and_the_others_read(pods):
     assert sorted(map(role, pods)) == ["master", *["replica"] * (len(pods) - 1)]
 
@@ -32,16 +32,6 @@ def test_one_member_leads_and_the_others_read(pods):
 def test_labels_tell_the_truth(pods, psql):
     for pod in pods:
         assert (psql(pod, "SELECT NOT pg_is_in_recovery()") == "t") == (role(pod) == "master")
-
-
-def test_no_two_members_share_a_node(pods):
-    assert len({pod["spec"]["nodeName"] for pod in pods}) == len(pods)
-
-
-def test_volumes_outlive_their_claims(objects, pods):
-    claimed = {f"data-{pod['metadata']['name']}" for pod in pods}
-    volumes = {volume["spec"].get("claimRef", {}).get("name"): volume["spec"] for volume in objects("persistentvolumes")}
-    assert {volumes[name]["persistentVolumeReclaimPolicy"] for name in claimed} == {"Retain"}
 
 
 def test_a_replica_confirms_every_commit(pods, psql):

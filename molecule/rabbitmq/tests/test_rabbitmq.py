@@ -3,13 +3,9 @@
 import json
 
 import pytest
+from members import NAMESPACE, Members
 
-NAMESPACE = "voicehelper-storage"
-
-
-@pytest.fixture(scope="module")
-def pods(objects):
-    return objects(f"pods --namespace {NAMESPACE} --selector app.kubernetes.io/name=rabbitmq")
+SELECTOR = "app.kubernetes.io/name=rabbitmq"
 
 
 @pytest.fixture(scope="module")
@@ -22,14 +18,8 @@ def ask(kubectl, pods):
     return run
 
 
-def test_no_two_members_share_a_node(pods):
-    assert len({pod["spec"]["nodeName"] for pod in pods}) == len(pods)
-
-
-def test_volumes_outlive_their_claims(objects, pods):
-    claimed = {f"data-{pod['metadata']['name']}" for pod in pods}
-    volumes = {volume["spec"].get("claimRef", {}).get("name"): volume["spec"] for volume in objects("persistentvolumes")}
-    assert {volumes[name]["persistentVolumeReclaimPolicy"] for name in claimed} == {"Retain"}
+class TestMembers(Members):
+    """As on any site."""
 
 
 def test_all_members_are_one_cluster_without_alarms(pods, ask):

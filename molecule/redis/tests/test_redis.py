@@ -3,13 +3,9 @@
 import re
 
 import pytest
+from members import NAMESPACE, Kept
 
-NAMESPACE = "voicehelper-storage"
-
-
-@pytest.fixture(scope="module")
-def pods(objects):
-    return objects(f"pods --namespace {NAMESPACE} --selector app.kubernetes.io/name=redis")
+SELECTOR = "app.kubernetes.io/name=redis"
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +27,10 @@ def shards(pods, cli):
 
 def node(pod):
     return pod["spec"]["nodeName"]
+
+
+class TestKept(Kept):
+    """As on any site."""
 
 
 def test_every_primary_has_a_replica_on_another_node(pods, shards):
@@ -66,12 +66,6 @@ def test_nobody_is_let_in_without_a_name(pods, cli):
 def test_every_member_is_measured(fetch, pods):
     for pod in pods:
         assert "\nredis_up 1\n" in fetch(pod, 9121, "metrics")
-
-
-def test_volumes_outlive_their_claims(objects, pods):
-    claimed = {f"data-{pod['metadata']['name']}" for pod in pods}
-    volumes = {volume["spec"].get("claimRef", {}).get("name"): volume["spec"] for volume in objects("persistentvolumes")}
-    assert {volumes[name]["persistentVolumeReclaimPolicy"] for name in claimed} == {"Retain"}
 
 
 def test_metrics_do_not_come_with_the_password_of_replication(pods, cli):
