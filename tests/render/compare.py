@@ -105,7 +105,7 @@ def _in_process(tree: Path, state: Path, sites: list[str]) -> dict[str, Objects]
         "VOICEHELPER_VAULT_PASSWORD_FILE": str(state / "vault-password"),
         "ANSIBLE_CONFIG": str(tree / "ansible.cfg"),
     }
-    command = [sys.executable, __file__, "--tree", str(tree), "--state", str(state), "-", *sites]
+    command = [sys.executable, "-P", __file__, "--tree", str(tree), "--state", str(state), "-", *sites]
     subprocess.run(command, check=True, cwd=tree, env=environment)
     return pickle.loads((state / "rendered").read_bytes())
 

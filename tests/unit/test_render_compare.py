@@ -58,3 +58,30 @@ def test_what_the_api_server_adds_or_drops_is_no_difference():
 def test_only_renderings_that_are_there_and_alike_pass(before, after, code, capsys):
     assert compare.judge(before, after) == code
     assert all(f"{name}: {len(found)} objects before" in capsys.readouterr().out for name, found in before.items())
+
+
+RENDERING = """
+from types import SimpleNamespace
+
+SITES, BUNDLES = ["lab"], [SimpleNamespace(role="redis")]
+OBJECT = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "whose"}, "data": {"tree": __file__}}
+
+
+class Site:
+    def __init__(self, name, loader, state):
+        self.changed = lambda **_: self
+        self.value = lambda _: ["redis"]
+        self.documents = lambda _: [OBJECT]
+
+
+def controller(state):
+    return None
+"""
+
+
+def test_a_tree_is_rendered_by_its_own_code(tmp_path):
+    for name, text in {"tests/render/rendering.py": RENDERING, "group_vars/all/modes.yml": "deploy_modes: {full: [redis]}\n"}.items():
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text(text)
+    ((found,),) = (site.values() for site in compare._in_process(tmp_path, tmp_path, []).values())
+    assert found["data"]["tree"] == str(tmp_path / "tests/render/rendering.py")
