@@ -8,12 +8,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from bootstrap.secrets import objects
 from bootstrap.secrets.entries import LAYERED, Lives, Specification, bundle, make
 from bootstrap.secrets.store import Entry, SecretStoreError
 
 STEPS = ("introduce", "adopt", "retire", "finish")
 # Where the roles run that bring a value to where it is used: key of an entry of site_secrets → group of hosts.
 PLACES = {"control_plane_consumers": "control_plane", "node_consumers": "nodes", "consumers": "controller"}
+
+
+def roles(specification: Specification, place: str) -> list[str]:
+    """The roles that bring an entry's new value to where it is used, by a key of `PLACES`. Secrets of the cluster have it first."""
+    own = list(specification.get(place, ()))
+    return [objects.ROLE, *own] if place == "consumers" and place in specification and specification.get("objects") else own
 
 
 def rotatable(specifications: dict[str, Specification]) -> list[str]:
@@ -74,7 +81,7 @@ def consumers(step: str, names: list[str], specifications: dict[str, Specificati
     """
     at = [name for name in names if unfinished(entries).get(name) == step]
     at += [name for name, wanted in specifications.items() if wanted.get("ca") in at]
-    return {group: _once(role for name in at for role in specifications[name].get(place, [])) for place, group in PLACES.items()}
+    return {group: _once(role for name in at for role in roles(specifications[name], place)) for place, group in PLACES.items()}
 
 
 def absent(names: list[str], specifications: dict[str, Specification], groups: dict[str, list[str]], reached: list[str]) -> list[str]:

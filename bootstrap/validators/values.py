@@ -19,6 +19,7 @@ ENTRIES = {
     "elasticsearch_indices": ("settings", "mappings", "data_stream"),
     "neo4j_indexes": ("type", "definition", "config"),
     "platform_secrets_objects": ("namespace", "secrets", "plain", "certificate"),
+    "platform_secrets_plain": ("plain",),
 }
 FIXED = ("artifacts_versions", "platform_namespaces")  # dicts whose keys are those of the shared value
 HIGHEST = {"_percent": 100, "_port": 65535}  # of integers, by the end of the name

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from bootstrap.secrets import rotation
 from docs.generate.markdown import code, heading_comment, page, read_yaml, table
 
 ALL = Path("group_vars/all")
@@ -55,8 +56,8 @@ def secrets(site_secrets: dict[str, dict[str, Any]], site_certificate_lives: dic
     """What is generated per site, names and kinds only, and for how long certificates live."""
     rows = []
     for name, entry in site_secrets.items():
-        roles = [role for place in ("control_plane_consumers", "node_consumers", "consumers") for role in entry.get(place, [])]
-        consumers = ", ".join(roles) or ("none needed" if "consumers" in entry else "not rotated")
+        bringing = [role for place in rotation.PLACES for role in rotation.roles(entry, place)]
+        consumers = ", ".join(bringing) or ("none needed" if "consumers" in entry else "not rotated")
         rows.append((f"`{name}`", entry["kind"], entry.get("ca", ""), consumers, entry.get("cuts_off", "")))
     blocks = [
         "The first run makes them and keeps them in `inventories/<site>/credentials/secrets.yml`, encrypted by ansible-vault. "

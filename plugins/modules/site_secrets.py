@@ -22,6 +22,8 @@ options:
         C(ca) (self-signed, C(common_name), C(days)) and C(certificate) (signed by the entry C(ca), with C(common_name),
         C(organization), C(sans), C(use), C(days)). C(use) is C(server), C(client) or C(member), which is both; unless it is
         stated, a certificate with C(sans) is a member's and one without a client's.
+      - C(objects) are the Secrets of the cluster that it goes into, C(namespace/Secret/key), of a certificate C(namespace/Secret); the role
+        C(platform_secrets) makes them, before any of the consumers.
       - C(consumers) are the roles that bring a new value to where it is used, from the controller; C(node_consumers) run
         on all nodes and C(control_plane_consumers) on one control plane after the other, both before the others.
         C(role/file) is a file of a role's tasks. An entry without any of the three is not rotated. C(cuts_off) says who is

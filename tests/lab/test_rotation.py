@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from bootstrap.secrets.objects import secret_objects
 from tests import stages
 from tests.chaos.cluster import ClusterError, kubectl, lab, objects, shell, wait
 from tests.chaos.stream import CLIENTS
@@ -21,7 +22,7 @@ from tests.chaos.systems import SYSTEMS, System
 pytestmark = pytest.mark.long
 
 SECONDS, PATIENCE = 3600, 180
-SECRETS = yaml.safe_load((stages.PROJECT / "roles/platform_secrets/defaults/main.yml").read_text())["platform_secrets_objects"]
+SECRETS = secret_objects(yaml.safe_load((stages.PROJECT / "group_vars/all/secrets.yml").read_text())["site_secrets"], "voicehelper")
 KEYS = ("ca", "etcd_ca", "front_proxy_ca", "service_account", "secretbox", "kube_vip")
 ENCRYPTION = "/etc/kubernetes/apiserver/encryption.yaml"
 # In the toolbox: the client's own program, which finds its password in the first line of stdin and nowhere else.

@@ -152,7 +152,7 @@ def role_files(name: str, tasks: str) -> Iterator[Path]:
     """A role's file of tasks, and the main ones of roles it depends on."""
     if "{{" in name:
         consumers = re.findall(r"consumers: \[(.*?)\]", (PROJECT / "group_vars/all/secrets.yml").read_text())
-        for consumer in {part.strip() for line in consumers for part in line.split(",") if part.strip()}:
+        for consumer in {"platform_secrets"} | {part.strip() for line in consumers for part in line.split(",") if part.strip()}:
             role, _, own = consumer.partition("/")
             yield from role_files(role, own or ("main" if "{{" in tasks else tasks))
         return
