@@ -9,6 +9,17 @@ from ansible.errors import AnsibleFilterError
 from bootstrap.kube.quantity import in_bytes
 
 
+def data_systems(classes: dict, names: dict) -> dict[str, str]:
+    """The systems that keep data in volumes of their own: name of its directory → its key in the size classes, by their order there.
+
+    Args:
+        classes: size classes by name; what has `replicas` and `storage` in any of them keeps data.
+        names: key → directory of those whose directory is not named as they are.
+    """
+    systems = (key for sizes in classes.values() for key, size in sizes.items() if {"replicas", "storage"} <= size.keys())
+    return {names.get(key, key.replace("_", "-")): key for key in systems}
+
+
 def static_volumes(systems: dict, sizing: dict, nodes: list, path: str, live: list = (), marks: dict | None = None) -> list[dict]:
     """The static volumes of a site: what lives as it is, what disks say they hold as it was, and enough new ones that any new member may
     land on any node.
@@ -131,6 +142,7 @@ class FilterModule:
 
     def filters(self):
         return {
+            "data_systems": data_systems,
             "static_volumes": static_volumes,
             "volume_of": volume_of,
             "apart": apart,

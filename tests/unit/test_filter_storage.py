@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from ansible.errors import AnsibleFilterError
 
-from plugins.filter.storage import apart, safe_volumes, static_volumes, unmarked_nodes, volume_directories, volume_of
+from plugins.filter.storage import apart, data_systems, safe_volumes, static_volumes, unmarked_nodes, volume_directories, volume_of
 
 SYSTEMS = {"postgres": "postgresql", "redis": "redis", "kafka": "kafka"}
 SIZING = {"postgresql": {"replicas": 3, "storage": "2Gi"}, "redis": {"replicas": 6, "storage": "1Gi"}}
@@ -35,6 +35,13 @@ def cluster(nodes, **claims):
 def of(name, found):
     (volume,) = [volume for volume in found if volume["name"] == name]
     return volume
+
+
+def test_what_has_members_and_a_size_in_any_class_keeps_data():
+    small = {"machine": {"worker": {"cpu": 2}}, "postgresql": {"replicas": 3, "storage": "2Gi"}, "on_demand": {"storage": "8Gi"}}
+    large = {**small, "kafka_controller": {"replicas": 3, "cpu_request": "1", "storage": "1Gi"}, "gateway": {"replicas": 2}}
+    found = data_systems({"small": small, "large": large}, {"postgresql": "postgres"})
+    assert found == {"postgres": "postgresql", "kafka-controller": "kafka_controller"}
 
 
 def test_a_member_may_land_on_any_node():

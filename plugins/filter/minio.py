@@ -1,0 +1,24 @@
+"""Filters for MinIO."""
+
+from __future__ import annotations
+
+
+def backup_users(systems: list[str], bucket: str, passwords: list[str]) -> list[dict]:
+    """The users by whom systems store their backups, as `minio_users` has them: each reaches the system's folder alone.
+
+    Args:
+        systems: names of the systems, which are those of the folders.
+        bucket: where their backups are.
+        passwords: one for each of them.
+    """
+    return [
+        {"name": f"backup-{system}", "password": password, "buckets": [{"name": bucket, "folder": system, "write": True}]}
+        for system, password in zip(systems, passwords, strict=True)
+    ]
+
+
+class FilterModule:
+    """Makes the filters known to Ansible."""
+
+    def filters(self):
+        return {"backup_users": backup_users}
