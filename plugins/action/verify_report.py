@@ -16,7 +16,8 @@ class ActionModule(ControllerAction):
     def execute(self, arguments, task_vars):
         findings = [report.normalised(finding) for finding in arguments["findings"]]
         failed = not findings or any(finding["result"] != "ok" for finding in findings)
-        self._display.display(f"\n{report.table(findings)}\n", color=C.COLOR_ERROR if failed else C.COLOR_OK)
+        summary = report.summary(findings)
+        self._display.display(f"\n{report.table(findings)}\n\n{summary}\n", color=C.COLOR_ERROR if failed else C.COLOR_OK)
         if not self.check:  # then not all checks were made
             report.write(Path(arguments["path"]), findings)
-        return {"failed": failed, "msg": report.summary(findings)}
+        return {"failed": failed, "msg": summary}
