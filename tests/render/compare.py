@@ -40,7 +40,7 @@ def rendered(tree: Path, state: Path, sites: list[str]) -> dict[str, Objects]:
     :param state: directory with the secrets, which are made where they are missing.
     :param sites: names of inventories; none means all.
     """
-    from rendering import BUNDLES, SITES, Site, controller
+    from tests.render.rendering import BUNDLES, SITES, Site, controller
 
     modes = yaml.safe_load((tree / "group_vars/all/modes.yml").read_text())["deploy_modes"]
     variations = {mode: {"deploy_mode": mode} for mode in modes} | UNUSUAL
@@ -101,7 +101,7 @@ def judge(before: dict[str, Objects], after: dict[str, Objects]) -> int:
 def _in_process(tree: Path, state: Path, sites: list[str]) -> dict[str, Objects]:
     environment = {
         **os.environ,
-        "PYTHONPATH": f"{tree / 'tests/render'}:{tree}",  # its own packages, not those that are installed
+        "PYTHONPATH": str(tree),  # its own packages, not those that are installed
         "VOICEHELPER_VAULT_PASSWORD_FILE": str(state / "vault-password"),
         "ANSIBLE_CONFIG": str(tree / "ansible.cfg"),
     }

@@ -6,7 +6,8 @@ import functools
 
 import kubernetes_validate
 import pytest
-from rendering import SITES, Site, controller
+
+from tests.render.rendering import SITES, Site, controller
 
 
 @pytest.fixture(scope="session")

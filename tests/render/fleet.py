@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from packing import HOSTNAME, Node, Pod, quantity
-from rendering import Site
-
 from bootstrap.validators.machines import TOLERANCE
+from tests.render.packing import HOSTNAME, Node, Pod, quantity
+from tests.render.rendering import Site
 
 GIB = 2**30
 CONTROL_PLANE = "node-role.kubernetes.io/control-plane"

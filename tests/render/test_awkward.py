@@ -7,12 +7,12 @@ import json
 import kubernetes_validate
 import pytest
 import yaml
-from rendering import BUNDLES
-from test_schema import OWN_GROUPS, VERSION
 
 from bootstrap.validators.declared import known
 from bootstrap.validators.site import Site
 from bootstrap.validators.values import check_values
+from tests.render.rendering import BUNDLES
+from tests.render.test_schema import OWN_GROUPS, VERSION
 
 AWKWARD = {
     "platform_name": "v-1e3",

@@ -2,7 +2,7 @@
 
 import base64
 
-from rendering import BUNDLES
+from tests.render.rendering import BUNDLES
 
 
 def test_every_image_of_the_chart_is_the_catalogues(make_site):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 
 import pytest
-from fleet import GIB, limits, machines, pods
-from packing import Node, Pod, pack, quantity
+
+from tests.render.fleet import GIB, limits, machines, pods
+from tests.render.packing import Node, Pod, pack, quantity
 
 # A lab's class says what a host must have at least, and its nodes share one machine; it proves by running that it fits.
 SITES = ["minimal", "recommended", "prod"]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import kubernetes_validate
 import pytest
-from rendering import Bundle
-from test_schema import VERSION
-from workloads import containers, of_kind, pod, selects, template
+
+from tests.render.rendering import Bundle
+from tests.render.test_schema import VERSION
+from tests.render.workloads import containers, of_kind, pod, selects, template
 
 SERVICE = """
 {% import 'workload.j2' as w with context %}

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from rendering import BUNDLES
-from workloads import WORKLOADS, pod
-
 from artifacts.catalogue import Catalogue
+from tests.render.rendering import BUNDLES
+from tests.render.workloads import WORKLOADS, pod
 
 SYSTEMS = {image.reference: image.systems for image in Catalogue.load().images()}
 

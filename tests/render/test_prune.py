@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import yaml
-from rendering import BUNDLES, PROJECT
 
 from bootstrap.kube.prune import KINDS
+from tests.render.rendering import BUNDLES, PROJECT
 
 COMPONENTS = yaml.safe_load((PROJECT / "group_vars/all/modes.yml").read_text())["deploy_modes"]["full"]
 KEPT = {("v1", "PersistentVolume"), ("v1", "PersistentVolumeClaim")}  # data is nobody's to remove

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from ansible.parsing.vault import VaultLib
-from rendering import BUNDLES, Site
-from workloads import label, references, template
 
 from bootstrap.secrets import rotation
 from bootstrap.secrets.entries import reconcile
 from bootstrap.secrets.store import SecretStore
+from tests.render.rendering import BUNDLES, Site
+from tests.render.workloads import label, references, template
 
 SERVING = {"Deployment", "StatefulSet", "DaemonSet"}
 KEPT = {

@@ -7,8 +7,9 @@ from collections import Counter
 
 import pytest
 import yaml
-from rendering import BUNDLES, PROJECT
-from workloads import WORKLOADS, containers, label, namespace, of_kind, pod, references, selects, template
+
+from tests.render.rendering import BUNDLES, PROJECT
+from tests.render.workloads import WORKLOADS, containers, label, namespace, of_kind, pod, references, selects, template
 
 CLUSTER_OBJECTS = {"kube-root-ca.crt"}  # in every namespace
 CLUSTER_NAMESPACES = {"kube-system", "default", "kube-public", "kube-node-lease"}

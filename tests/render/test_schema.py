@@ -5,7 +5,8 @@ from __future__ import annotations
 import kubernetes_validate
 import pytest
 import yaml
-from rendering import BUNDLES, PROJECT
+
+from tests.render.rendering import BUNDLES, PROJECT
 
 VERSION = str(yaml.safe_load((PROJECT / "group_vars/all/artifacts.yml").read_text())["artifacts_versions"]["kubernetes"])
 # Kinds that come with a component's own definitions; the cluster checks them, with unknown fields refused, when they are applied.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from rendering import BUNDLES, PROJECT
+
+from tests.render.rendering import BUNDLES, PROJECT
 
 COUNTING = re.compile(r"groups\[|platform_workload_nodes|storage_volumes")  # what looks at the nodes
 PASSING = {"bootstrap-token", "kubelet-csr-approver"}  # the one ends an hour after it was rendered, the other has a table of the nodes
