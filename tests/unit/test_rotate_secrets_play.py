@@ -28,7 +28,7 @@ all:
 ROLE = """
 - name: Take the values
   ansible.builtin.lineinfile:
-    path: "{{ state }}/%s"
+    path: "{{ state }}/%s.{{ inventory_hostname }}"   # of its own: hosts write at the same time
     line: "{{ inventory_hostname }} {{ rotate_step }}
       {{ [lookup('site_secret', '%s'), lookup('site_secret', '%s', previous=true)] | unique | length }}"
     create: true
@@ -84,8 +84,7 @@ def play(tmp_path):
         return run(tmp_path / "rotation.yml", rotate_plan={"rotate": names})
 
     def seen(role):
-        path = tmp_path / role
-        return path.read_text().splitlines() if path.exists() else []
+        return [line for path in sorted(tmp_path.glob(f"{role}.*")) for line in path.read_text().splitlines()]
 
     run.step, run.rotation, run.seen, run.vault = step, rotation, seen, tmp_path / "secrets.yml"
     return run
