@@ -17,14 +17,14 @@ from bootstrap.kube.api import ApiError, UnknownKind
 from bootstrap.kube.claim_guard import keep
 from bootstrap.kube.scale_guard import declare, refusals
 from bootstrap.kube.stages import stages
-from bootstrap.kube.status import Hopeless, awaited, describe, explain, pending
+from bootstrap.kube.status import awaited, describe
 from bootstrap.kube.together import stop_changed
+from bootstrap.kube.waiting import wait
 from bootstrap.roles import ROLES, role_variables
 
 _PROJECT = Path(__file__).parents[2]
 _PARALLEL = 6
 _POLL_SECONDS = 1.0
-_PROGRESS_SECONDS = 20
 _STOP_SECONDS = 180
 _SERVER_FIELDS = ("managedFields", "resourceVersion", "generation", "uid", "creationTimestamp", "selfLink")
 _HIDDEN = "(hidden)"
@@ -76,9 +76,9 @@ class ActionModule(KubernetesAction):
             changes += [(item, before, after) for item, before, after in outcomes if differs(before, after)]
             if not self.check:  # a custom resource of the next stage needs its definition to be served
                 kinds = [(item, None) for item in applied if item["kind"] == "CustomResourceDefinition"]
-                _wait(api, name, kinds, deadline)
+                wait(api, name, kinds, deadline)
         if not self.check:
-            _wait(api, name, _wanted(arguments["wait"], applied), deadline)
+            wait(api, name, _wanted(arguments["wait"], applied), deadline)
 
         if changes:
             for line in kept:
@@ -185,31 +185,3 @@ def _wanted(wait, applied):
 def _reference(item):
     meta = {"name": item["name"], "namespace": item.get("namespace")}
     return {"apiVersion": item["api_version"], "kind": item["kind"], "metadata": meta}
-
-
-def _wait(api, bundle, wanted, deadline):
-    """Return when everything wanted is ready; the answer to the apply spares the first look at what has not changed."""
-    said, seen = time.monotonic(), {id(item): item for item, _ in wanted if "uid" in item["metadata"]}
-    while wanted:
-        missing, hopeless = [], False
-        for item, condition in wanted:
-            found = seen.pop(id(item), None) or api.get(item)
-            try:
-                reason = pending(found, condition)
-            except Hopeless as error:
-                reason, hopeless = str(error), True
-            if reason:
-                missing.append((item, condition, found, reason))
-        if missing and (hopeless or time.monotonic() > deadline):
-            head = "failed" if hopeless else "not ready in time"
-            raise BootstrapError("\n".join([head, *(line for m in missing for line in _report(api, *m))]))
-        if missing and time.monotonic() - said > _PROGRESS_SECONDS:
-            said = time.monotonic()
-            Display().display(f"{bundle}: waiting for " + ", ".join(f"{describe(i)} ({r})" for i, _, _, r in missing))
-        wanted = [(item, condition) for item, condition, _, _ in missing]
-        if wanted:
-            time.sleep(_POLL_SECONDS)
-
-
-def _report(api, item, _condition, found, reason):
-    return [f"  {describe(item)}: {reason}", *(f"    {line}" for line in (explain(api, found) if found else []))]

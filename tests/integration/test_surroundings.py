@@ -114,9 +114,10 @@ def test_helm_is_started_from_a_clone_below_a_path_with_a_space(project, site, p
     helm.write_text(HELM)
     helm.chmod(0o755)
     (state / "kubeconfig").write_text("{apiVersion: v1, kind: Config, clusters: [], contexts: [], users: []}\n")
-    tasks = yaml.safe_load((project / "roles/cilium/tasks/main.yml").read_text())
+    tasks = yaml.safe_load((project / "roles/chart/tasks/main.yml").read_text())
     install = next(task for task in tasks if "kubernetes.core.helm" in task)
-    variables = {"cilium_chart": str(state / "cilium.tgz"), "cilium_values": {}, "cilium_helm_timeout": 60}
+    variables = {"chart_path": str(state / "cilium.tgz"), "chart_values": {}, "chart_helm_timeout": 60}
+    variables |= {"chart_name": "cilium", "chart_namespace": "kube-system"}
     inventory = site({"cp-1": {"ansible_host": "10.0.0.11"}}, platform_state_dir=str(state))
     result = play(inventory, [{"hosts": "controller", "gather_facts": False, "vars": variables, "tasks": [install]}])
     assert f"no such chart: {state}/cilium.tgz, says {helm}" in result.stdout

@@ -34,7 +34,7 @@ def action(tmp_path, monkeypatch):
     monkeypatch.setattr(k8s_bundle, "keep", lambda _api, _objects: ([], []))
     monkeypatch.setattr(k8s_bundle, "refusals", lambda *_: [])
     monkeypatch.setattr(k8s_bundle, "stop_changed", lambda *_: None)
-    monkeypatch.setattr(k8s_bundle, "_wait", lambda *_: None)
+    monkeypatch.setattr(k8s_bundle, "wait", lambda *_: None)
 
     def apply(_api, name, stage, _check, _deadline):
         made.applied[name] = stage
@@ -64,7 +64,7 @@ def test_each_bundle_is_of_its_role_and_has_its_own_label(action):
 
 def test_they_are_awaited_together(action, monkeypatch):
     together = threading.Barrier(2, timeout=10)
-    monkeypatch.setattr(k8s_bundle, "_wait", lambda *_: together.wait())
+    monkeypatch.setattr(k8s_bundle, "wait", lambda *_: together.wait())
     run(action, bundles=BOTH)
 
 
@@ -72,7 +72,7 @@ def test_every_failure_is_told_with_its_bundle(action, monkeypatch):
     def wait(_api, name, *_):
         raise BootstrapError(f"{name} is not ready")
 
-    monkeypatch.setattr(k8s_bundle, "_wait", wait)
+    monkeypatch.setattr(k8s_bundle, "wait", wait)
     with pytest.raises(BootstrapError, match=r"redis-restore: redis-restore is not ready\nnats: nats is not ready"):
         run(action, bundles=BOTH)
 
