@@ -19,11 +19,13 @@ def chosen(project):
     plays = {name: yaml.safe_load((project / f"playbooks/{name}.yml").read_text()) for name in ("backup", "restore")}
     variables = {name: trust_as_template(shared[name]) for name in ("backup_in_bucket", "backup_known")}
     loop = next(task for play in plays["backup"] for task in play.get("tasks", []) if task["name"] == "Run the backups")["loop"]
-    wanted = next(play["vars"] for play in plays["restore"] if "vars" in play)["restore_systems"]
+    own = next(play["vars"] for play in plays["restore"] if "vars" in play)
+    variables |= {"restore_deployed": trust_as_template(own["restore_deployed"])}
+    variables |= {"restore_jobs": [{"metadata": {"name": name}} for name in ("postgresql-backup", "redis-other")]}
 
     def value(playbook, *tags):
-        given = {"site_secrets": dict.fromkeys(SECRETS), "restore_deployed": ["postgresql"], "ansible_run_tags": list(tags), **variables}
-        return list(Templar(DataLoader(), given).template(trust_as_template({"backup": loop, "restore": wanted}[playbook])))
+        given = {"site_secrets": dict.fromkeys(SECRETS), "ansible_run_tags": list(tags), **variables}
+        return list(Templar(DataLoader(), given).template(trust_as_template({"backup": loop, "restore": own["restore_systems"]}[playbook])))
 
     return value
 
