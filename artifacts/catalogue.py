@@ -71,10 +71,13 @@ class Catalogue:
         return cls(*(variables[f"artifacts_{table}"] for table in TABLES))
 
     def version(self, component: str) -> str:
-        """The chosen version. Raises ArtifactError for a component that has none."""
-        if component not in self.versions:
+        """The chosen version, else the one that stands with its files and images. Raises ArtifactError for a component that has none."""
+        if component in self.versions:
+            return str(self.versions[component])
+        known = {str(entry["version"]) for entry in self._entries(component) if "version" in entry}
+        if len(known) != 1:
             raise ArtifactError(f"component {component!r} has no version in artifacts_versions")
-        return str(self.versions[component])
+        return known.pop()
 
     def file(self, name: str, arch: str) -> File:
         """The named file for ``arch``. Raises ArtifactError for an unknown name."""
@@ -94,6 +97,9 @@ class Catalogue:
         digest = (entry.get("digest") or {}).get(tag, "")
         systems = tuple(entry.get("systems", ()))
         return Image(name, entry["component"], version, entry["repository"], tag, digest, entry.get("build", ""), systems)
+
+    def _entries(self, component: str) -> list[Mapping[str, Any]]:
+        return [entry for table in (self.file_table, self.image_table) for entry in table.values() if entry["component"] == component]
 
     def files(self, arch: str) -> list[File]:
         return [self.file(name, arch) for name in self.file_table]

@@ -33,9 +33,9 @@ def lock(http: httpx.Client, folder: Path, component: str, version: str, *, choo
     yaml.indent(mapping=2, sequence=4, offset=2)
     documents = {table: yaml.load((folder / name).read_text()) for table, name in TABLES.items()}
     versions, files, images = (documents[table][f"artifacts_{table}"] for table in TABLES)
-    if component not in versions:
-        known = ", ".join(versions)
-        raise ArtifactError(f"component {component!r} is not in the catalogue; known: {known}")
+    known = [*versions, *(entry["component"] for table in (files, images) for entry in table.values())]
+    if component not in known:
+        raise ArtifactError(f"component {component!r} is not in the catalogue; known: {', '.join(dict.fromkeys(known))}")
     wanted = Catalogue({**versions, component: version}, files, images)
 
     pinned: list[str] = []

@@ -98,7 +98,8 @@ def judge(before: dict[str, Objects], after: dict[str, Objects]) -> int:
     return int(wrong)
 
 
-def _in_process(tree: Path, state: Path, sites: list[str]) -> dict[str, Objects]:
+def objects_of(tree: Path, state: Path, sites: list[str]) -> dict[str, Objects]:
+    """As `rendered`, in a process that has the tree's own code."""
     environment = {
         **os.environ,
         "PYTHONPATH": str(tree),  # its own packages, not those that are installed
@@ -117,7 +118,7 @@ def compare(revision: str, sites: list[str]) -> int:
         state.mkdir()
         subprocess.run(["git", "worktree", "add", "--quiet", "--detach", str(tree), revision], check=True, cwd=PROJECT)
         try:
-            return judge(_in_process(tree, state, sites), _in_process(PROJECT, state, sites))
+            return judge(objects_of(tree, state, sites), objects_of(PROJECT, state, sites))
         finally:
             subprocess.run(["git", "worktree", "remove", "--force", str(tree)], check=True, cwd=PROJECT)
 

@@ -63,6 +63,9 @@ def _bundles():
         if role != "component":
             for name, template, variables in _uses(yaml.safe_load(path.read_text())):
                 yield Bundle(role, name, path.parents[1] / "templates" / template, variables)
+    for role in yaml.safe_load((PROJECT / "group_vars/all/modes.yml").read_text())["deploy_services"]:
+        if not (PROJECT / "roles" / role / "tasks").exists():
+            yield Bundle(role, role, PROJECT / "roles" / role / "templates/bundle.yml.j2", {})
     for template in sorted(PROJECT.glob("roles/*/templates/restore.yml.j2")):
         role = template.parents[1].name
         yield Bundle(role, f"{role}-restore", template, {})

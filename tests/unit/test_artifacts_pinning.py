@@ -121,6 +121,25 @@ def test_chosen_version_resolves(catalogue: Path) -> None:
     assert (file.version, file.sha256) == ("1.5.0", "b" * 64)
 
 
+def test_a_version_that_stands_with_its_image_counts_until_another_is_chosen(catalogue: Path) -> None:
+    table = catalogue / TABLES["images"]
+    table.write_text(table.read_text() + '  new: {component: new, version: "1.0", repository: registry.example/pause, tag: "{version}"}\n')
+    assert Catalogue.load(catalogue).image("new").reference == "registry.example/pause:1.0"
+    lock(catalogue, "new", "3.11")
+    assert Catalogue.load(catalogue).version("new") == "1.0"
+    lock(catalogue, "new", "3.11", choose=True)
+    chosen = Catalogue.load(catalogue).image("new")
+    assert (chosen.version, chosen.digest) == ("3.11", DIGEST)
+
+
+def test_a_component_with_two_versions_has_none(catalogue: Path) -> None:
+    table = catalogue / TABLES["images"]
+    entries = ('  new: {component: new, version: "1.0"}\n', '  newer: {component: new, version: "1.1"}\n')
+    table.write_text(table.read_text() + "".join(entries))
+    with pytest.raises(ArtifactError, match="'new' has no version"):
+        Catalogue.load(catalogue).version("new")
+
+
 def test_file_without_published_sum_is_downloaded_and_image_resolved(catalogue: Path) -> None:
     lock(catalogue, "pause", "3.11", choose=True)
     loaded = Catalogue.load(catalogue)

@@ -83,5 +83,5 @@ def test_a_tree_is_rendered_by_its_own_code(tmp_path):
     for name, text in {"tests/render/rendering.py": RENDERING, "group_vars/all/modes.yml": "deploy_modes: {full: [redis]}\n"}.items():
         (tmp_path / name).parent.mkdir(parents=True)
         (tmp_path / name).write_text(text)
-    ((found,),) = (site.values() for site in compare._in_process(tmp_path, tmp_path, []).values())
+    ((found,),) = (site.values() for site in compare.objects_of(tmp_path, tmp_path, []).values())
     assert found["data"]["tree"] == str(tmp_path / "tests/render/rendering.py")
