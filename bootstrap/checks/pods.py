@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from bootstrap.kube.api import ApiError, KubeApi
 from bootstrap.kube.status import explain
@@ -37,40 +39,65 @@ _ENDED = ("Succeeded", "Failed")
 _NOT_STARTED = ("StartError", "ContainerCannotRun")
 _MORE_TRIES = 2
 _AT_ONCE = {"gracePeriodSeconds": 0}
+_LABELS = {"app.kubernetes.io/name": "check"}
 
 
-def definition(parameters, pod, suffix):
-    """The pod, within what Pod Security `restricted` allows."""
-    name = f"check-{parameters['system']}-{pod['name']}-{suffix}"
-    container = {
-        "name": "check",
-        "image": parameters["image"],
-        "command": ["/bin/sh", "-c", f"patience={parameters['timeout'] // 2}\n{PRELUDE}{pod['script']}"],
-        "env": pod["env"],
-        "volumeMounts": [{"name": f"files-{n}", "mountPath": path, "readOnly": True} for n, path in enumerate(pod["files"])],
-        "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "384Mi"}},
-        "securityContext": {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}},
-    }
-    spec = {
-        "restartPolicy": "Never",
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
-        "terminationGracePeriodSeconds": 0,
-        "activeDeadlineSeconds": parameters["timeout"],
-        "securityContext": {"runAsNonRoot": True, "runAsUser": 65532, "fsGroup": 65532, "seccompProfile": {"type": "RuntimeDefault"}},
-        "containers": [container],
-        "volumes": [{"name": f"files-{n}", **volume} for n, volume in enumerate(pod["files"].values())],
-    }
-    if pod["avoid"]:
-        term = {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": pod["avoid"]}}
-        preferred = [{"weight": 100, "podAffinityTerm": term}]
-        spec["affinity"] = {"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": preferred}}
-    meta = {"name": name, "namespace": parameters["namespace"], "labels": {**_labels(parameters), **pod["labels"]}}
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec}
+class Pod:
+    """Checks that have labels and a place alike, of one system or of many: one pod with a container for each.
+
+    :param parts: (system, what it says of the pod) of each; the system has name, namespace and timeout.
+    """
+
+    def __init__(self, image, parts):
+        (system, first), *_ = parts
+        names = {system["system"] for system, _ in parts}
+        self.image, self.namespace, self.labels, self.avoid = image, system["namespace"], first["labels"], first["avoid"]
+        self.name = "-".join(["check", *([system["system"]] if len(names) == 1 else []), first["name"]])
+        self.parts = {f"{system['system']}-{pod['name']}": (system, pod) for system, pod in parts}
+        self.timeout = max(system["timeout"] for system, _ in parts)
+
+    def definition(self, suffix):
+        """The pod, within what Pod Security `restricted` allows."""
+        files = [(name, path, volume) for name, (_, pod) in self.parts.items() for path, volume in pod["files"].items()]
+        spec = {
+            "restartPolicy": "Never",
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            "terminationGracePeriodSeconds": 0,
+            "activeDeadlineSeconds": self.timeout,
+            "securityContext": {"runAsNonRoot": True, "runAsUser": 65532, "fsGroup": 65532, "seccompProfile": {"type": "RuntimeDefault"}},
+            "containers": [self._container(name, files) for name in self.parts],
+            "volumes": [{"name": f"files-{n}", **volume} for n, (_, _, volume) in enumerate(files)],
+        }
+        if self.avoid:
+            term = {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": self.avoid}}
+            preferred = [{"weight": 100, "podAffinityTerm": term}]
+            spec["affinity"] = {"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": preferred}}
+        meta = {"name": f"{self.name}-{suffix}", "namespace": self.namespace, "labels": {**_LABELS, **self.labels}}
+        return {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec}
+
+    def _container(self, name, files):
+        system, pod = self.parts[name]
+        mounts = [(n, path) for n, (owner, path, _) in enumerate(files) if owner == name]
+        return {
+            "name": name,
+            "image": self.image,
+            "command": ["/bin/sh", "-c", f"patience={system['timeout'] // 2}\n{PRELUDE}{pod['script']}"],
+            "env": pod["env"],
+            "volumeMounts": [{"name": f"files-{n}", "mountPath": path, "readOnly": True} for n, path in mounts],
+            "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "384Mi"}},
+            "securityContext": {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}},
+        }
 
 
-def _labels(parameters):
-    return {"app.kubernetes.io/name": "check", "app.kubernetes.io/component": parameters["system"]}
+def together(image, systems):
+    """The pods of all systems; those that are alike to the network and the scheduler are one."""
+    alike = {}
+    for system in systems:
+        for pod in system["pods"]:
+            key = json.dumps([system["namespace"], pod["labels"], pod["avoid"]], sort_keys=True)
+            alike.setdefault(key, []).append((system, pod))
+    return [Pod(image, parts) for parts in alike.values()]
 
 
 def findings(system, output):
@@ -105,60 +132,66 @@ def ended(api, item, deadline):
     return found
 
 
-def read(api, parameters, item, found):
-    """What a pod found; that it did not end well is a finding too."""
-    phase, result = found["status"].get("phase") if found else "gone", []
-    if phase in _ENDED:
-        result = findings(parameters["system"], str(api.request("GET", f"{api.path(item)}/log", raw=True)))
-    if phase != "Succeeded":
-        reason = "; ".join(explain(api, found)) if found else ""
-        name = item["metadata"]["name"]
-        result.append({"system": parameters["system"], "check": f"pod {name} ends", "ok": False, "found": f"{phase} {reason}".strip()})
-    return result
+def read(api, pod, item, found):
+    """What each container of a pod found, by its name; that it did not end well is a finding too."""
+    phase, results = found["status"].get("phase") if found else "gone", {}
+    states = {status["name"]: status.get("state", {}) for status in found["status"].get("containerStatuses", [])} if found else {}
+    for name, (system, _) in pod.parts.items():
+        ended, results[name] = states.get(name, {}).get("terminated"), []
+        if ended:
+            log = api.request("GET", f"{api.path(item)}/log", {"container": name}, raw=True)
+            results[name] = findings(system["system"], str(log))
+        if not ended or ended.get("exitCode"):
+            reason = "; ".join(explain(api, found)) if found else ""
+            check = f"pod {item['metadata']['name']}, container {name} ends"
+            results[name].append({"system": system["system"], "check": check, "ok": False, "found": f"{phase} {reason}".strip()})
+    return results
 
 
-def left_over(pod, seconds):
-    """Whether a pod is older than any check is, for its run lost the API before it could remove it."""
-    return datetime.now(UTC) - datetime.fromisoformat(pod["metadata"]["creationTimestamp"]) > timedelta(seconds=seconds)
+def left_over(pod):
+    """Whether a pod is older than it may become: its run lost the API before it could remove it."""
+    age = datetime.now(UTC) - datetime.fromisoformat(pod["metadata"]["creationTimestamp"])
+    return age > timedelta(seconds=pod["spec"]["activeDeadlineSeconds"])
 
 
-def sweep(api, parameters):
-    """Remove what earlier runs of this system's checks left."""
-    for pod in api.pods(parameters["namespace"], _labels(parameters)):
-        if left_over(pod, parameters["timeout"]):
+def sweep(api, namespaces):
+    """Remove what earlier runs left."""
+    for pod in [pod for namespace in namespaces for pod in api.pods(namespace, _LABELS)]:
+        if left_over(pod):
             api.delete(pod, _AT_ONCE)
 
 
 def run(parameters):
     """What the pods of all systems found, system after system; they run all at once."""
-    shared = {name: parameters[name] for name in ("kubeconfig", "image")}
-    with ThreadPoolExecutor(len(parameters["systems"]) or 1) as pool:
-        found = pool.map(lambda system: _of_system({**shared, **system}), parameters["systems"])
-        return [finding for of_system in found for finding in of_system]
+    if not (systems := parameters["systems"]):
+        return []
+    sweep(KubeApi(parameters["kubeconfig"]), sorted({system["namespace"] for system in systems}))
+    pods = together(parameters["image"], systems)
+    with ThreadPoolExecutor(len(pods)) as pool:
+        found = {name: result for results in pool.map(partial(_one, parameters["kubeconfig"]), pods) for name, result in results.items()}
+    return [finding for system in systems for pod in system["pods"] for finding in found[f"{system['system']}-{pod['name']}"]]
 
 
-def _of_system(parameters):
-    """Make the pods, collect, remove them whatever happens, and those that earlier runs could not remove."""
-    api, made = KubeApi(parameters["kubeconfig"]), []
+def _one(kubeconfig, pod):
+    """Make a pod, collect, and remove it whatever happens."""
+    api, made = KubeApi(kubeconfig), []
 
-    def make(pod):
-        item = definition(parameters, pod, secrets.token_hex(3))
-        admit(api, item, time.monotonic() + parameters["timeout"])
+    def make():
+        item = pod.definition(secrets.token_hex(3))
+        admit(api, item, time.monotonic() + pod.timeout)
         made.append(item)
-        return item, time.monotonic() + parameters["timeout"]
+        return item
 
-    sweep(api, parameters)
     try:
-        result = []
-        for pod, (item, deadline) in [(pod, make(pod)) for pod in parameters["pods"]]:
+        item = make()
+        deadline = time.monotonic() + pod.timeout
+        found = ended(api, item, deadline)
+        for _ in range(_MORE_TRIES):
+            if not found or not never_ran(found):
+                break
+            item = make()
             found = ended(api, item, deadline)
-            for _ in range(_MORE_TRIES):
-                if not found or not never_ran(found):
-                    break
-                item, _ = make(pod)
-                found = ended(api, item, deadline)
-            result += read(api, parameters, item, found)
-        return result
+        return read(api, pod, item, found)
     finally:
         for item in made:
             api.delete(item, _AT_ONCE)

@@ -10,6 +10,7 @@ description:
     A script calls C(works 'what' command...), which succeeds when the command does, and C(refused 'what' 'pattern' command...),
     which succeeds when the command fails and says what the pattern matches. Each call is a finding.
   - A pod that does not come to its end is a finding that failed.
+  - Pods of one namespace that have the same labels and avoid the same are one pod with a container for each.
 options:
   kubeconfig: {description: The cluster. The site's own unless another one is given., type: path}
   image: {description: Image with a shell and what the scripts call., type: str, required: true}
@@ -21,14 +22,14 @@ options:
     suboptions:
       system: {description: Its name., type: str, required: true}
       namespace: {description: Namespace of its pods., type: str, required: true}
-      timeout: {description: Seconds for all its pods together., type: int, default: 120}
+      timeout: {description: Seconds for each of its pods., type: int, default: 120}
       pods:
         description: The pods.
         type: list
         elements: dict
         required: true
         suboptions:
-          name: {description: Ends the pod's name., type: str, required: true}
+          name: {description: "With the system's name, that of the container.", type: str, required: true}
           script: {description: The script., type: str, required: true}
           labels: {description: Labels, which decide what network policies allow., type: dict, default: {}}
           env: {description: Environment as in a container., type: list, elements: dict, default: []}

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bootstrap.checks import pods
-from bootstrap.checks.pods import PRELUDE, definition, findings
+from bootstrap.checks.pods import PRELUDE, Pod, findings, together
 from bootstrap.kube.api import ApiError, KubeApi
 
 
@@ -78,7 +78,8 @@ def test_other_output_is_no_finding():
 
 def test_a_pod_has_no_rights_and_its_labels_decide_what_it_reaches():
     pod = {"name": "client", "script": "true", "labels": {"access": "true"}, "env": [], "files": {"/tls": {"secret": {}}}, "avoid": {}}
-    made = definition({"system": "redis", "namespace": "space", "image": "toolbox", "timeout": 5}, pod, "1")
+    made = Pod("toolbox", [({"system": "redis", "namespace": "space", "timeout": 5}, pod)]).definition("1")
+    assert made["metadata"]["name"] == "check-redis-client-1"
     assert made["metadata"]["labels"]["access"] == "true"
     assert made["spec"]["automountServiceAccountToken"] is False
     (container,) = made["spec"]["containers"]
@@ -87,12 +88,13 @@ def test_a_pod_has_no_rights_and_its_labels_decide_what_it_reaches():
 
 
 POD = {"name": "client", "script": "true", "labels": {}, "env": [], "files": {}, "avoid": {}}
-CHECK = {"system": "redis", "namespace": "space", "image": "toolbox", "timeout": 60, "kubeconfig": ""}
+CHECK = {"system": "redis", "namespace": "space", "timeout": 60}
 
 
 def checks(*systems):
-    """The module's parameters for checks of one pod each."""
-    own = [{"system": system, "namespace": CHECK["namespace"], "timeout": CHECK["timeout"], "pods": [POD]} for system in systems]
+    """The module's parameters for checks of one pod each, with a label of its own."""
+    labels = [{"labels": {"access": system}} for system in systems]
+    own = [{**CHECK, "system": system, "pods": [{**POD, **label}]} for system, label in zip(systems, labels, strict=True)]
     return {"kubeconfig": "", "image": "toolbox", "systems": own}
 
 
@@ -112,7 +114,9 @@ class Api(KubeApi):
         if verb == "POST":
             reason = self.reasons.pop(0)
             state = {"terminated": {"reason": reason or "Completed"}}
-            status = {"phase": "Failed" if reason else "Succeeded", "containerStatuses": [{"name": "check", "state": state}]}
+            state["terminated"]["exitCode"] = int(bool(reason))
+            statuses = [{"name": container["name"], "state": state} for container in body["spec"]["containers"]]
+            status = {"phase": "Failed" if reason else "Succeeded", "containerStatuses": statuses}
             self.there[f"{path}/{body['metadata']['name']}"] = {**body, "status": status}
         if verb == "DELETE":
             if path not in self.there:
@@ -140,28 +144,57 @@ def test_a_pod_that_its_node_could_not_start_is_made_again(monkeypatch, reasons,
     assert api.there == {} and api.reasons == []
 
 
+def test_pods_that_are_alike_to_the_network_are_one_with_a_container_for_each_check(monkeypatch):
+    stranger, client = {**POD, "name": "stranger"}, {**POD, "labels": {"access": "true"}}
+    files = {**stranger, "files": {"/tls": {"secret": {"secretName": "one"}}}}
+    systems = [{**CHECK, "pods": [client, stranger]}, {**CHECK, "system": "kafka", "timeout": 90, "pods": [files]}]
+    first, second = together("toolbox", [*systems, {**CHECK, "system": "nats", "namespace": "other", "pods": []}])
+    assert list(first.parts) == ["redis-client"]
+    made = second.definition("1")
+    assert made["metadata"]["name"] == "check-stranger-1" and made["spec"]["activeDeadlineSeconds"] == 90
+    assert [container["name"] for container in made["spec"]["containers"]] == ["redis-stranger", "kafka-stranger"]
+    assert [len(container["volumeMounts"]) for container in made["spec"]["containers"]] == [0, 1]
+    api = Api(None, None)
+    monkeypatch.setattr(pods, "KubeApi", lambda _: api)
+    found = pods.run({"kubeconfig": "", "image": "toolbox", "systems": systems})
+    assert [(finding["system"], finding["ok"]) for finding in found] == [("redis", True), ("redis", True), ("kafka", True)]
+
+
+def test_a_container_that_fails_is_a_finding_of_its_own_system_alone(monkeypatch):
+    parts = [({**CHECK, "system": system}, POD) for system in ("redis", "kafka")]
+    pod, api = Pod("toolbox", parts), Api()
+    item = pod.definition("1")
+    ends = [{"name": "redis-client", "state": {"terminated": {"exitCode": 0}}}, {"name": "kafka-client", "state": {"running": {}}}]
+    monkeypatch.setattr(pods, "explain", lambda _api, _pod: ["too slow"])
+    monkeypatch.setattr(api, "request", lambda *_, **__: "ok\tgreeting\thello\n")
+    found = pods.read(api, pod, item, {**item, "status": {"phase": "Failed", "containerStatuses": ends}})
+    assert [finding["ok"] for finding in found["redis-client"]] == [True]
+    (late,) = found["kafka-client"]
+    assert not late["ok"] and "kafka-client ends" in late["check"] and late["found"] == "Failed too slow"
+
+
 def test_all_systems_are_checked_at_once_and_reported_in_order(monkeypatch):
-    apis, together = [], threading.Barrier(2, timeout=10)
+    apis, both = [], threading.Barrier(2, timeout=10)
 
     def ended(api, item, deadline):  # each waits until the other's pod is there too
-        together.wait()
+        both.wait()
         return api.get(item)
 
     monkeypatch.setattr(pods, "KubeApi", lambda _: apis.append(Api(None)) or apis[-1])
     monkeypatch.setattr(pods, "ended", ended)
     found = pods.run(checks("redis", "kafka"))
     assert [(finding["system"], finding["ok"]) for finding in found] == [("redis", True), ("kafka", True)]
-    assert [api.there for api in apis] == [{}, {}]
+    assert [api.there for api in apis] == [{}, {}, {}]
 
 
 def test_nothing_is_checked_where_there_is_no_system():
     assert pods.run(checks()) == []
 
 
-@pytest.mark.parametrize(("system", "age", "stays"), [("redis", 120, False), ("redis", 30, True), ("kafka", 120, True)])
-def test_pods_that_an_earlier_run_left_are_removed(monkeypatch, system, age, stays):
+@pytest.mark.parametrize(("age", "stays"), [(120, False), (30, True)])
+def test_pods_that_an_earlier_run_left_are_removed(monkeypatch, age, stays):
     api, made = Api(None), datetime.now(UTC) - timedelta(seconds=age)
-    left = definition({**CHECK, "system": system}, POD, "old")
+    left = Pod("toolbox", [(CHECK, POD)]).definition("old")
     left["metadata"]["creationTimestamp"] = made.isoformat()
     api.there[api.path(left)] = left
     monkeypatch.setattr(pods, "KubeApi", lambda _: api)
@@ -170,7 +203,7 @@ def test_pods_that_an_earlier_run_left_are_removed(monkeypatch, system, age, sta
 
 
 def test_a_pod_that_is_gone_already_hides_no_findings():
-    Api().delete(definition(CHECK, POD, "gone"), {})
+    Api().delete(Pod("toolbox", [(CHECK, POD)]).definition("gone"), {})
 
 
 @pytest.mark.parametrize(("refusal", "well"), [((403, "pods are forbidden: exceeded quota: quota"), True), ((403, "no rights"), False)])
