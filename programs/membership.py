@@ -10,13 +10,15 @@ from __future__ import annotations
 import json
 import signal
 import sys
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, NoReturn
 
 from programs.protocol import Refusal, Wanted
 
 PATIENCE = 5.0  # seconds
+NAMED = 3  # things that a sentence names, before it only counts
 
 
 @dataclass
@@ -37,6 +39,60 @@ class Membership:
         once = {name: list(dict.fromkeys(values)) for name, values in asdict(self).items()}
         names = {name: sorted(once[name]) for name in ("leaders", "alone")}
         return names | {"whole": not once["why"], "why": "; ".join(once["why"]), "held": once["held"]}
+
+    def absent(self, wanted: Iterable[str], found: Collection[str]) -> None:
+        """Members that should answer and do not."""
+        self.why += [f"{pod} does not answer" for pod in wanted if pod not in found]
+
+    def judge(self, shared: Iterable[Shared], lost: Collection[str]) -> None:
+        """What is missing of things that members hold together, and what losing some of these members would cost."""
+        behind, held = defaultdict[str, list[str]](list), defaultdict[str, list[str]](list)
+        for thing in shared:
+            in_step = [pod for pod, current in thing.copies if current]
+            rest, gone = [pod for pod in in_step if pod not in lost], {pod for pod in in_step if pod in lost}
+            late = sorted({pod for pod, current in thing.copies if pod and not current})
+            if len(in_step) < thing.count:
+                behind[f"{len(in_step)} of {thing.count} copies in step{', not ' * bool(late)}{', '.join(late)}"].append(thing.name)
+            if thing.count == 1:
+                self.alone += [pod for pod, _ in thing.copies if pod in lost]
+            elif gone and len(rest) < thing.needed:
+                away, others = ", ".join(sorted(gone)), ", ".join(sorted(rest)) or "nothing"
+                held[f"found {others} in step beside {away}; wanted {thing.needed} of {thing.count} copies"].append(thing.name)
+        self.why += [f"{listed(names)}: {reason}" for reason, names in behind.items()]
+        self.held += [f"{listed(names)}: {reason}" for reason, names in held.items()]
+
+
+@dataclass
+class Shared:
+    """What members hold together: a partition, a stream, a quorum.
+
+    `copies` are (pod, whether it is in step); a pod may have several, and "" is where nobody knows who should have it. `needed`: how many
+    in step it takes to go on and to lose nothing. `count`: how many there should be, those in `copies` where it is not given.
+    """
+
+    name: str
+    copies: list[tuple[str, bool]]
+    needed: int = 1
+    count: int = 0
+
+    def __post_init__(self) -> None:
+        self.count = max(self.count, len(self.copies))
+
+    @classmethod
+    def quorum(cls, name: str, copies: Mapping[str, bool], count: int = 0) -> Shared:
+        """What goes on while a majority of its copies is in step."""
+        count = max(count, len(copies))
+        return cls(name, list(copies.items()), majority(count), count)
+
+
+def majority(count: int) -> int:
+    """The least of them that are more than half."""
+    return count // 2 + 1
+
+
+def listed(names: list[str]) -> str:
+    """Some names, and how many more there are."""
+    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
 
 
 def tell(ask: Callable[[Wanted], Membership], *faults: type[Exception]) -> None:

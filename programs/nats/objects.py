@@ -49,9 +49,10 @@ def differing(wanted: Json, found: Json) -> list[str]:
     return sorted(key for key, value in wanted.items() if not same(value, found.get(key)))
 
 
-async def connected(wanted: Wanted, user: str, deadline: float) -> Any:
+async def connected(wanted: Wanted, user: str, deadline: float, timeout: float = 5) -> Any:
     """A connection as one of the users. While they are replaced, one server knows only the new password, another only the previous.
 
+    :param timeout: seconds for one attempt.
     :raises Absent: no server is there.
     :raises Refusal: why it lets the user not in.
     """
@@ -64,7 +65,7 @@ async def connected(wanted: Wanted, user: str, deadline: float) -> Any:
                     user=user,
                     password=password,
                     tls=ssl.create_default_context(),
-                    connect_timeout=5,
+                    connect_timeout=timeout,
                     allow_reconnect=False,
                     max_reconnect_attempts=1,
                     reconnect_time_wait=0,
@@ -84,19 +85,29 @@ async def _ignore(_error: Exception) -> None:
 
 async def servers(link: Any, count: int) -> dict[str, tuple[str, str | None]]:
     """{name: (id, revision of its configuration)} of the servers that answer, at best `count`."""
+    return {
+        answer["server"]["name"]: (answer["server"]["id"], (answer["data"].get("metadata") or {}).get("revision"))
+        for answer in await everyone(link, "VARZ", {}, count, 3)
+    }
+
+
+async def everyone(link: Any, what: str, options: Json, count: int, timeout: float) -> list[Json]:
+    """What the servers answer that do, at best `count` of them.
+
+    :param timeout: seconds without another answer.
+    """
     inbox = link.new_inbox()
-    found: dict[str, tuple[str, str | None]] = {}
+    found: dict[str, Json] = {}
     answers = await link.subscribe(inbox)
-    await link.publish("$SYS.REQ.SERVER.PING.VARZ", reply=inbox)
+    await link.publish(f"$SYS.REQ.SERVER.PING.{what}", json.dumps(options).encode(), reply=inbox)
     try:
         while len(found) < count:
-            answer = json.loads((await answers.next_msg(timeout=3)).data)
-            metadata = answer["data"].get("metadata") or {}
-            found[answer["server"]["name"]] = (answer["server"]["id"], metadata.get("revision"))
+            answer = json.loads((await answers.next_msg(timeout=timeout)).data)
+            found[answer["server"]["name"]] = answer
     except TimeoutError:
         pass
     await answers.unsubscribe()
-    return found
+    return list(found.values())
 
 
 async def reload(wanted: Wanted, actions: Actions, deadline: float) -> None:
