@@ -31,11 +31,14 @@ class Api(Protocol):
 
 
 class Management:
-    """The management API, as the administrator. While the password is being replaced, the server may still know only the previous one."""
+    """The management API, as the administrator. While the password is being replaced, the server may still know only the previous one.
 
-    def __init__(self, wanted: Wanted) -> None:
+    :param timeout: seconds for a request.
+    """
+
+    def __init__(self, wanted: Wanted, timeout: float = 20) -> None:
         self.user, self.passwords = wanted["admin"], wanted["passwords"]
-        self.server = Server(wanted["url"], timeout=20)
+        self.server = Server(wanted["url"], timeout=timeout)
 
     def request(self, method: str, *path: str, body: Json | None = None) -> Any:
         """What the API answers, or None for what does not exist."""
@@ -56,7 +59,7 @@ class Management:
     def _admits(self, password: str) -> bool:
         self.server.session.auth = (self.user, password)
         try:
-            self.server.call("GET", "/api/whoami", timeout=10)
+            self.server.call("GET", "/api/whoami", timeout=min(10, self.server.timeout))
         except HttpError:
             if password == self.passwords[-1]:
                 raise
