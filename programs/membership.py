@@ -56,8 +56,8 @@ class Membership:
             if thing.count == 1:
                 self.alone += [pod for pod, _ in thing.copies if pod in lost]
             elif gone and len(rest) < thing.needed:
-                away, others = ", ".join(sorted(gone)), ", ".join(sorted(rest)) or "nothing"
-                held[f"found {others} in step beside {away}; wanted {thing.needed} of {thing.count} copies"].append(thing.name)
+                away = ", ".join(sorted(gone))
+                held[f"found {len(rest)} of {thing.count} copies in step without {away}; wanted {thing.needed}"].append(thing.name)
         self.why += [f"{listed(names)}: {reason}" for reason, names in behind.items()]
         self.held += [f"{listed(names)}: {reason}" for reason, names in held.items()]
 

@@ -46,7 +46,7 @@ def test_a_whole_system_can_lose_any_one_member():
 
 def test_two_members_are_a_majority():
     assert judge(["nats-0", "nats-1"])["held"] == [
-        "JetStream, consumer audit of stream EVENTS, stream EVENTS: found nats-2 in step beside nats-0, nats-1; wanted 2 of 3 copies"
+        "JetStream, consumer audit of stream EVENTS, stream EVENTS: found 1 of 3 copies in step without nats-0, nats-1; wanted 2"
     ]
 
 
@@ -55,7 +55,7 @@ def test_who_is_behind_can_go_and_nobody_else():
     assert (found["whole"], found["held"]) == (False, [])
     assert found["why"] == "consumer audit of stream EVENTS, stream EVENTS: 2 of 3 copies in step, not nats-1"
     assert judge(["nats-2"], behind=["nats-1"])["held"] == [
-        "consumer audit of stream EVENTS, stream EVENTS: found nats-0 in step beside nats-2; wanted 2 of 3 copies"
+        "consumer audit of stream EVENTS, stream EVENTS: found 1 of 3 copies in step without nats-2; wanted 2"
     ]
 
 
@@ -66,7 +66,7 @@ def test_a_stream_without_copies_is_of_one_member_alone():
 
 def test_a_group_that_nobody_leads_holds_its_members():
     found = judge(["nats-0"], leader="")
-    assert "stream EVENTS: nobody leads it" in found["why"] and "wanted 3 of 3 copies" in found["held"][0]
+    assert "stream EVENTS: nobody leads it" in found["why"] and "without nats-0; wanted 3" in found["held"][0]
 
 
 def test_a_server_that_is_away_is_missed():
