@@ -3,8 +3,8 @@
 Patroni's own API is for members alone, so this comes as a client; to one that may not see the details of replication the server still
 tells who replicates, and the replicas how far they are.
 
-Input: hosts (a pattern, %d is a member's number), port, members, database, user, passwords (newest first), and Patroni's synchronous_mode and
-synchronous_mode_strict as synchronous and strict.
+Input: hosts (a pattern, %d is a member's number), port, members, database, user, passwords (newest first), synchronous (Patroni's
+synchronous_mode), strict (its synchronous_mode_strict).
 """
 
 from __future__ import annotations
