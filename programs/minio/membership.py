@@ -51,15 +51,25 @@ def judged(info: Json, wanted: Wanted) -> Membership:
     return found
 
 
+def refuses(mc: Mc) -> bool:
+    """Whether it is the password that is wrong: `admin info` gives no code with what it says."""
+    try:
+        mc("ls", "site")
+    except McError as error:
+        return error.code in WRONG
+    return False
+
+
 def ask(wanted: Wanted) -> Membership:
     """See programs.membership."""
     with tempfile.TemporaryDirectory() as folder:
 
         def enter(password: str) -> list[Json] | None:
+            mc = Mc(wanted["address"], {"name": wanted["name"], "password": password}, folder)
             try:
-                return Mc(wanted["address"], {"name": wanted["name"], "password": password}, folder)("admin", "info", "site")
-            except McError as error:
-                if error.code in WRONG:
+                return mc("admin", "info", "site")
+            except McError:
+                if refuses(mc):
                     return None
                 raise
 

@@ -52,7 +52,8 @@ class Mc:
             env["MC_HOST_user"] = self._url(*user)
         done = subprocess.run(["mc", "--json", *words], input=given or "", text=True, capture_output=True, env=env, timeout=60, check=False)
         answers = documents(done.stdout)
-        errors = [answer["error"].get("cause") or answer["error"] for answer in answers if "error" in answer]
+        said = [answer["error"] for answer in answers if "error" in answer]
+        errors = [each.get("cause") or each if isinstance(each, dict) else {"message": each} for each in said]  # `admin info` only says it
         if errors or done.returncode:
             cause = errors[0] if errors else {"message": done.stderr}
             reason = cause.get("error")

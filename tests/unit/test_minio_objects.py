@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
@@ -151,3 +152,18 @@ def test_a_policy_says_nothing_twice():
     """MinIO keeps one of equal statements, and the difference would be set anew by every run."""
     statements = program.policy([{"name": "backup"}, {"name": "backup", "folder": "moments", "write": True}])["Statement"]
     assert all(each not in statements[:number] for number, each in enumerate(statements))
+
+
+@pytest.mark.parametrize(
+    ("said", "text", "code"),
+    [
+        ({"message": "no", "cause": {"message": "denied", "error": {"Code": "AccessDenied"}}}, "mc ls site: denied", "AccessDenied"),
+        ("connection refused", "mc ls site: connection refused", ""),  # as `mc admin info` has it
+    ],
+)
+def test_what_mc_says_when_it_fails(monkeypatch, tmp_path, said, text, code):
+    done = SimpleNamespace(stdout=json.dumps({"status": "error", "error": said}), stderr="", returncode=1)
+    monkeypatch.setattr(program.subprocess, "run", lambda *_, **__: done)
+    with pytest.raises(program.McError, match=text) as failure:
+        program.Mc("minio:9000", {"name": "root", "password": "word"}, str(tmp_path))("ls", "site")
+    assert failure.value.code == code
