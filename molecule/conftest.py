@@ -1,4 +1,6 @@
-"""What tests of roles share: kubectl of the site under test, a further run of the scenario, a run that loses its restarts."""
+"""What tests of roles share: kubectl of the site under test, a further run of the scenario, a run that loses its restarts; an API server of
+their own, for those that need no machine.
+"""
 
 import json
 import os
@@ -8,7 +10,11 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+import yaml
 from members import NAMESPACE
+
+from bootstrap.kube.api import KubeApi
+from tests import api_server
 
 PROJECT = Path(__file__).parents[1]
 CREDENTIALS = PROJECT / "inventories" / os.environ.get("VOICEHELPER_SITE", "lab") / "credentials"
@@ -90,5 +96,37 @@ def lost_restart(host, converge):
         finally:
             host.check_output(f"rm {program}")
         assert changed is None and "The next run tries it again" in output
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def kubeconfig(tmp_path_factory):
+    """Of an API server that a module's tests have for themselves."""
+    folder = tmp_path_factory.mktemp("api")
+    try:
+        yield api_server.up(folder)
+    finally:
+        api_server.down(folder)
+
+
+@pytest.fixture(scope="module")
+def api(kubeconfig):
+    """The client of the cluster whose kubeconfig it is."""
+    return KubeApi(kubeconfig)
+
+
+@pytest.fixture
+def task_result(tmp_path):
+    """Run a task on this machine: `task_result({module: arguments}, *options, **variables)` gives its result."""
+
+    def run(task, *options, **variables):
+        playbook = tmp_path / "play.yml"
+        playbook.write_text(yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, "vars": variables, "tasks": [task]}]))
+        environment = {**os.environ, "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json", "ANSIBLE_CALLBACKS_ENABLED": "ansible.posix.json"}
+        command = ["ansible-playbook", "-i", "localhost,", "-c", "local", str(playbook), *options]
+        answer = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
+        assert answer.stdout, answer.stderr
+        return json.loads(answer.stdout[answer.stdout.index("{") :])["plays"][0]["tasks"][0]["hosts"]["localhost"]
 
     return run

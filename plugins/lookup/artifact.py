@@ -35,10 +35,7 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-_list:
-  description: One dictionary per name, with C(url), C(sha256), C(version) and C(path).
-  type: list
-  elements: dict
+_list: {description: "One dictionary per name, with C(url), C(sha256), C(version) and C(path).", type: list, elements: dict}
 """
 
 

@@ -32,10 +32,7 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-_list:
-  description: C(repository:tag@digest).
-  type: list
-  elements: str
+_list: {description: "C(repository:tag@digest).", type: list, elements: str}
 """
 
 

@@ -39,11 +39,7 @@ author: VoiceHelper
 """
 
 RETURN = r"""
-steps:
-  description: What was done, or would be done in check mode.
-  returned: always
-  type: list
-  elements: str
+steps: {description: "What was done, or would be done in check mode.", type: list, elements: str, returned: always}
 claims:
   description: "Path of every volume on the disk whose owner is known: its claim, as C(namespace/name)."
   returned: always

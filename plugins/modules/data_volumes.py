@@ -31,11 +31,7 @@ author: VoiceHelper
 """
 
 RETURN = r"""
-steps:
-  description: What was done, or would be done in check mode.
-  returned: always
-  type: list
-  elements: str
+steps: {description: "What was done, or would be done in check mode.", type: list, elements: str, returned: always}
 unbounded:
   description: Why no quota bounds the volumes; empty where quotas do.
   returned: always

@@ -54,21 +54,26 @@ def postgresql(_client: Client) -> State:
 class System:
     """A system and how to watch it.
 
-    `workload` is the StatefulSet of its members, `container` the one that serves, `spare` how many members may be away at once. `promise`
-    says which setting keeps acknowledged writes; `may_lose` names events that it does not cover, and why. `secrets` gives variables of the
-    client's program as (Secret, key), `settings` as plain text. `bounds` replaces an event's bound on the seconds without writes.
+    `workload` is the StatefulSet of its members, `container` the one that serves, each by default of the system's name; `spare` is how many
+    members may be away at once. `promise` says which setting keeps acknowledged writes; `may_lose` names events that it does not cover, and
+    why. `secrets` gives variables of the client's program as (Secret, key), `settings` as plain text. `bounds` replaces an event's bound on
+    the seconds without writes.
     """
 
     name: str
-    workload: str
-    container: str
     promise: str
     secrets: dict[str, tuple[str, str]]
+    workload: str = ""
+    container: str = ""
     settings: dict[str, str] = field(default_factory=dict)
     state: Callable[[Client], State] = asked
     spare: int = 1
     may_lose: dict[str, str] = field(default_factory=dict)
     bounds: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for part in ("workload", "container"):
+            object.__setattr__(self, part, getattr(self, part) or self.name)
 
     @property
     def replicas(self) -> int:
@@ -89,52 +94,39 @@ SYSTEMS = [
     System(
         name="redis",
         workload="redis-cluster",
-        container="redis",
         promise="`WAIT 1`: a write counts when the replica has it too; the cluster itself acknowledges it before",
         secrets={"REDIS_PASSWORD": ("redis-credentials", "application-password")},
         spare=2,  # never a primary and its own replica on one node
     ),
     System(
         name="minio",
-        workload="minio",
-        container="minio",
         promise="erasure code with a write quorum: three of four drives have an object before it is acknowledged",
         secrets={"MINIO_PASSWORD": ("minio-credentials", "operator-password")},
     ),
     System(
         name="neo4j",
-        workload="neo4j",
-        container="neo4j",
         promise="a transaction is in the log on the disk before it is acknowledged, in a cluster on a majority of disks",
         secrets={"NEO4J_PASSWORD": ("neo4j-credentials", "admin-password")},
     ),
     System(
         name="elasticsearch",
-        workload="elasticsearch",
-        container="elasticsearch",
         promise="`index.translog.durability: request`: a document is on the disk of every copy in step before it is acknowledged",
         secrets={"ES_PASSWORD": ("elasticsearch-credentials", "application-password")},
         settings={"URL": "https://elasticsearch:9200", "ES_USER": PLATFORM["platform_name"]},
     ),
     System(
         name="nats",
-        workload="nats",
-        container="nats",
         promise="a stream on three members with `sync_interval: always`: a message is on the disks of two before it is acknowledged",
         secrets={"NATS_PASSWORD": ("nats-credentials", "keeper-password")},
         settings={"NATS_USER": "keeper"},
     ),
     System(
         name="kafka",
-        workload="kafka",
-        container="kafka",
         promise="`acks=all` and `min.insync.replicas: 2`: two brokers have a message, in memory, before it is acknowledged",
         secrets={"KAFKA_ADMIN_PASSWORD": ("kafka-credentials", "admin-password")},
     ),
     System(
         name="rabbitmq",
-        workload="rabbitmq",
-        container="rabbitmq",
         promise="quorum queues and publisher confirms: a message is on the disks of two members before it is confirmed",
         secrets={"RABBITMQ_PASSWORD": ("rabbitmq-credentials", "admin-password")},
         settings={"RABBITMQ_USER": "admin"},

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 import http.server
 import json
 import os
 import shutil
-import ssl
 import subprocess
-import threading
 
 import pytest
 import yaml
 
-from bootstrap.secrets import pki
-from tests import whole_mirror
+from tests import https, whole_mirror
 
 CONTROLLER = {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
 
@@ -121,20 +117,11 @@ class Api(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def api(tmp_path):
     """``api(path)`` writes the kubeconfig of an API server of this test's own; ``api.objects`` is what that has, by path."""
-    authority = pki.make_ca("kubernetes", 100)
-    pair = pki.make_certificate(authority, pki.name_of("kube-apiserver"), ["127.0.0.1"], "server", 100)
-    file = tmp_path / "api.pem"
-    file.write_text(pair["cert"] + pair["key"])
     handler = type("Own", (Api,), {"objects": {}, "versions": []})
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.load_cert_chain(file)
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with https.serving(handler, tmp_path) as (port, trusted):
 
         def kubeconfig(path):
-            trusted = base64.b64encode(authority["cert"].encode()).decode()
-            cluster = {"server": f"https://127.0.0.1:{server.server_port}", "certificate-authority-data": trusted}
+            cluster = {"server": f"https://127.0.0.1:{port}", "certificate-authority-data": trusted}
             named = {
                 "clusters": ("cluster", cluster),
                 "users": ("user", {"token": "t"}),
@@ -145,4 +132,3 @@ def api(tmp_path):
 
         kubeconfig.objects = handler.objects
         yield kubeconfig
-        server.shutdown()

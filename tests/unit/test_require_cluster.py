@@ -1,18 +1,15 @@
 """What a tier does when there is no cluster, or none that answers."""
 
-import base64
 import http.server
 import os
-import ssl
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
 import yaml
 
-from bootstrap.secrets import pki
+from tests import https
 
 ROOT = Path(__file__).parents[2]
 PLAYBOOK = f"""
@@ -74,10 +71,6 @@ def test_an_api_that_does_not_answer_is_an_error_even_in_check_mode(kubeconfig):
 @pytest.fixture
 def control_plane(tmp_path):
     """Port of an API server that answers by its own address alone, and what a kubeconfig trusts."""
-    authority = pki.make_ca("kubernetes", 100)
-    pair = pki.make_certificate(authority, pki.name_of("kube-apiserver"), ["127.0.0.1"], "member", 100)
-    file = tmp_path / "pair.pem"
-    file.write_text(pair["cert"] + pair["key"])
 
     class Ready(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
@@ -85,13 +78,8 @@ def control_plane(tmp_path):
             self.end_headers()
             self.wfile.write(b"ok")
 
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Ready) as server:
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.load_cert_chain(file)
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server.server_port, base64.b64encode(authority["cert"].encode()).decode()
-        server.shutdown()
+    with https.serving(Ready, tmp_path) as served:
+        yield served
 
 
 def test_a_control_plane_that_answers_by_its_own_address_alone_is_named(kubeconfig, control_plane):

@@ -17,8 +17,6 @@ WANTED = {
     "web": {"kind": "certificate", "ca": "authority", "common_name": "web", "sans": ["web.example", "10.0.0.7"]},
     "authority": {"kind": "ca", "common_name": "Test authority"},
     "login": {"kind": "password", "length": 20},
-    "token": {"kind": "hex", "length": 48},
-    "box": {"kind": "secretbox"},
 }
 LIVES = {"ca_days": 3650, "days": 900, "renew_share": 0.3334, "fail_days": 45, "fail_kubelet_days": 30, "warn_ca_days": 365}
 

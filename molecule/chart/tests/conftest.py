@@ -1,33 +1,14 @@
-"""An API server of its own, a small chart, and helm and tasks that work on them."""
+"""A small chart, and helm and tasks that work on it."""
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
-from pathlib import Path
 
 import pytest
 import yaml
 
-from bootstrap.kube.api import KubeApi
 from tests import api_server
-
-PROJECT = Path(__file__).parents[3]
-
-
-@pytest.fixture(scope="module")
-def kubeconfig(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("api")
-    try:
-        yield api_server.up(folder)
-    finally:
-        api_server.down(folder)
-
-
-@pytest.fixture(scope="module")
-def api(kubeconfig):
-    return KubeApi(kubeconfig)
 
 
 @pytest.fixture
@@ -53,16 +34,11 @@ def helm(kubeconfig, tmp_path):
 
 
 @pytest.fixture
-def on_release(kubeconfig, tmp_path):
+def on_release(kubeconfig, task_result):
     """Run a task on the release `tiny`: `on_release(module, timeout, *options)` gives its result."""
 
     def run(module, timeout, *options):
-        task = {module: {"kubeconfig": str(kubeconfig), "namespace": "default", "name": "tiny", "timeout": timeout}}
-        playbook = tmp_path / "play.yml"
-        playbook.write_text(yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, "tasks": [task]}]))
-        environment = {**os.environ, "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json", "ANSIBLE_CALLBACKS_ENABLED": "ansible.posix.json"}
-        command = ["ansible-playbook", "-i", "localhost,", "-c", "local", str(playbook), *options]
-        answer = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
-        return json.loads(answer.stdout[answer.stdout.index("{") :])["plays"][0]["tasks"][0]["hosts"]["localhost"]
+        arguments = {"kubeconfig": str(kubeconfig), "namespace": "default", "name": "tiny", "timeout": timeout}
+        return task_result({module: arguments}, *options)
 
     return run

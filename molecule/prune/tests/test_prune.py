@@ -10,8 +10,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bootstrap.kube.api import KubeApi
-
 PROJECT = Path(__file__).parents[3]
 LABEL = "example.org/bundle"
 
@@ -19,11 +17,6 @@ LABEL = "example.org/bundle"
 @pytest.fixture(scope="module")
 def kubeconfig():
     return Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "api/kubeconfig"
-
-
-@pytest.fixture(scope="module")
-def api(kubeconfig):
-    return KubeApi(kubeconfig)
 
 
 @pytest.fixture
