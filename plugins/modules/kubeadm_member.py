@@ -44,7 +44,7 @@ options:
     type: dict
     default: {}
   secrets: {description: Files of secrets whose fingerprints are told, by the secret's name., type: dict, default: {}}
-  founded:
+  immutable:
     description: By the variable of the inventory, what a cluster keeps for life, as wanted.
     type: dict
     default: {}
@@ -60,7 +60,7 @@ RETURN = r"""
 stage: {description: "absent, partial or member", type: str, returned: always}
 drifted: {description: Whether the settings wanted are not those in force., type: bool, returned: always}
 fingerprints: {description: "SHA-256 of each secret that lies on the node, by name.", type: dict, returned: always}
-founded_otherwise: {description: "What of C(founded) is not as wanted, by variable.", type: dict, returned: always}
+immutable_differs: {description: "What of C(immutable) is not as wanted, by variable.", type: dict, returned: always}
 kubelet_version: {description: Version of the kubelet that is installed., type: str, returned: always}
 """
 
@@ -123,7 +123,7 @@ class Member:
             "stage": found,
             "drifted": found == "member" and bool(self.params["settings"]) and in_force != (wanted, wanted),
             "fingerprints": facts.fingerprints(self.params["secrets"], found),
-            "founded_otherwise": facts.founded_otherwise(self.params["founded"]) if found == "member" else {},
+            "immutable_differs": facts.immutable_differs(self.params["immutable"]) if found == "member" else {},
             "kubelet_version": self.run(KUBELET, "--version").rpartition("v")[2].strip() if Path(KUBELET).exists() else "",
         }
 
@@ -251,7 +251,7 @@ def main():
             "etcd_members": {"type": "list", "elements": "str", "default": []},
             "others": {"type": "dict", "default": {}},
             "secrets": {"type": "dict", "default": {}, "no_log": False},
-            "founded": {"type": "dict", "default": {}},
+            "immutable": {"type": "dict", "default": {}},
             "name": {"type": "str", "required": True},
             "address": {"type": "str", "required": True},
             "port": {"type": "int", "default": 6443},

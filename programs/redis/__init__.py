@@ -1,1 +1,1 @@
-"""Redis Cluster: what keeps its members in shape, users as declared, backups."""
+"""Redis Cluster: what keeps its topology, users as declared, backups."""

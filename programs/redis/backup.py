@@ -12,7 +12,7 @@ from programs.archive import Archive, Contents, new_id
 from programs.redis import connection
 from programs.redis.connection import redis_cli, said, table
 from programs.redis.scratch import contents, scratch
-from programs.redis.shape import SLOTS
+from programs.redis.topology import SLOTS
 
 WORK = Path("/work")
 LEAST = 0.9  # part of the primary's keys that a copy must have; keys come and go meanwhile

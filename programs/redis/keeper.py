@@ -1,5 +1,5 @@
-"""Keeps the members of a Redis Cluster in shape: forms it, brings members together again whose addresses changed, gives a member that lost
-its volume a place, and keeps primaries and replicas on nodes that do not fail together. Failover itself is Redis's own and needs nobody.
+"""Keeps the topology of a Redis Cluster: forms it, brings members together again whose addresses changed, gives a member that lost its
+volume a place, and keeps primaries and replicas on nodes that do not fail together. Failover itself is Redis's own and needs nobody.
 
 Everything is derived from what the members say, so it may stop and start at any time. It moves no slot that holds data.
 """
@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from programs.redis.shape import Cluster, Member, table
+from programs.redis.topology import Cluster, Member, table
 
 PAUSE = 3  # seconds between two looks
 CALM = 60  # seconds in which all is well before a member is asked to change its part: a roll-out or a failover is over

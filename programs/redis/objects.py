@@ -16,7 +16,7 @@ from programs import protocol
 from programs.protocol import Absent, Actions, Refusal, Wanted
 from programs.redis import connection
 from programs.redis.connection import redis_cli, said, table
-from programs.redis.shape import SLOTS
+from programs.redis.topology import SLOTS
 from programs.waiting import until
 
 Json = dict[str, Any]

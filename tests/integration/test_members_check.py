@@ -19,12 +19,12 @@ SITE = {
 }
 HOSTS = {"cp-1": {"ansible_host": "10.0.0.11"}}
 WORKERS = {"worker-1": {"ansible_host": "10.0.0.21"}, "worker-2": {"ansible_host": "10.0.0.22"}}
-NOTHING = {"stage": "absent", "fingerprints": {}, "founded_otherwise": {}, "kubelet_version": ""}
+NOTHING = {"stage": "absent", "fingerprints": {}, "immutable_differs": {}, "kubelet_version": ""}
 AUTHORITY, PASSPHRASE = make_ca("kubernetes", 3650), "of this site's disks"
 RUNS = {
     "stage": "member",
     "fingerprints": {"kubernetes_ca": fingerprint(AUTHORITY["cert"]), "data_disks_key": fingerprint(PASSPHRASE)},
-    "founded_otherwise": {},
+    "immutable_differs": {},
     "kubelet_version": "1.36.4",
 }
 COPY = "Copy the vault's file from the controller that has it"
@@ -175,7 +175,7 @@ def test_a_limit_without_the_controller_is_refused(play, inventory, playbook):
 
 def test_what_a_cluster_keeps_for_life_is_not_changed(run, inventory, vault):
     before = vault().read_bytes()
-    answers = {"cp-1": RUNS | {"founded_otherwise": {"platform_api_vip": "found 10.0.0.9:6443 in force, wanted 10.0.0.10:6443"}}}
+    answers = {"cp-1": RUNS | {"immutable_differs": {"platform_api_vip": "found 10.0.0.9:6443 in force, wanted 10.0.0.10:6443"}}}
     refused(
         run(answers),
         inventory,

@@ -12,7 +12,7 @@ SITE = {
     "platform_load_balancer_pool": {"start": "10.0.0.200", "stop": "10.0.0.239"},
 }
 RECORD = "/api/v1/namespaces/kube-system/configmaps/voicehelper-vault"
-NOTHING = {"stage": "absent", "fingerprints": {}, "founded_otherwise": {}, "kubelet_version": ""}
+NOTHING = {"stage": "absent", "fingerprints": {}, "immutable_differs": {}, "kubelet_version": ""}
 SECRETS = {
     "path": "{{ site_secrets_file }}",
     "secrets": "{{ site_secrets }}",

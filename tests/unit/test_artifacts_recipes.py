@@ -138,7 +138,7 @@ def test_a_changed_program_is_a_thin_layer_on_what_stays(kitchen_copy: Path, mon
     (kitchen_copy / "programs/__pycache__").mkdir()
     (kitchen_copy / "programs/__pycache__/archive.cpython-313.pyc").write_bytes(b"compiled")
     assert key("image/toolbox") == before
-    with (kitchen_copy / "programs/redis/shape.py").open("a") as stream:
+    with (kitchen_copy / "programs/redis/topology.py").open("a") as stream:
         stream.write("# changed\n")
     assert key("image/toolbox") != before
     assert key("image/toolbox_base") == base
@@ -152,14 +152,14 @@ def test_an_image_is_built_with_the_trees_that_it_copies_from(tmp_path: Path, mo
         given.update(contexts)
 
     (tmp_path / "programs/redis/__pycache__").mkdir(parents=True, mode=0o700)
-    (tmp_path / "programs/redis/shape.py").touch(mode=0o600)
+    (tmp_path / "programs/redis/topology.py").touch(mode=0o600)
     monkeypatch.setattr(image, "REPOSITORY", tmp_path)
     monkeypatch.setattr(image.podman, "build", build)
     monkeypatch.setattr(image, "publish", lambda *_: None)
     cookbook, store = book(), Store(tmp_path / "store")
     image.make(cookbook.recipes["image/toolbox"], cookbook, Kitchen(store, Registry.none(), "amd64"))
     files = {path.relative_to(given["programs"]): path.stat().st_mode & 0o777 for path in given["programs"].rglob("*")}
-    assert files == {Path("redis"): 0o755, Path("redis/shape.py"): 0o644}
+    assert files == {Path("redis"): 0o755, Path("redis/topology.py"): 0o644}
 
 
 def test_key_of_a_program_follows_the_libraries_that_others_raise(kitchen_copy: Path) -> None:

@@ -108,10 +108,10 @@ def test_an_answer_of_the_old_process_is_none(configured, control_plane, run_mod
         configured("second")
 
 
-def test_what_etcd_was_founded_with_stays(configured, control_plane):
+def test_the_initial_members_of_etcd_stay(configured, control_plane):
     manifest = control_plane.kubernetes / "manifests/etcd.yaml"
-    founded = "    - --initial-cluster=cp-1=https://10.0.0.11:2380,cp-2=https://10.0.0.12:2380\n    - --initial-cluster-state=existing\n"
-    joined = founded + "    - --listen-peer-urls=https://10.0.0.12:2380\n"
+    initial = "    - --initial-cluster=cp-1=https://10.0.0.11:2380,cp-2=https://10.0.0.12:2380\n    - --initial-cluster-state=existing\n"
+    joined = initial + "    - --listen-peer-urls=https://10.0.0.12:2380\n"
     manifest.write_text(joined)
     configured("second")
     assert manifest.read_text() == joined

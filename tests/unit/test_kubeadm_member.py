@@ -165,12 +165,12 @@ def test_a_configuration_of_encryption_counts_by_its_key(project):
 
 def test_what_a_cluster_keeps_for_life(member, control_plane, monkeypatch):
     domain = control_plane.kubernetes / "config.yaml"
-    founded = kubeadm_member.facts.FOUNDED
-    monkeypatch.setitem(founded, "platform_cluster_domain", (domain, founded["platform_cluster_domain"][1]))
+    immutable = kubeadm_member.facts.IMMUTABLE
+    monkeypatch.setitem(immutable, "platform_cluster_domain", (domain, immutable["platform_cluster_domain"][1]))
     wanted = {"platform_cluster_domain": "cluster.local"}
-    assert member(founded=wanted)["founded_otherwise"] == {}
+    assert member(immutable=wanted)["immutable_differs"] == {}
     domain.write_text("clusterDNS:\n- 10.96.0.10\nclusterDomain: example.com\n")
-    assert member(founded=wanted)["founded_otherwise"] == {}  # of no member: what a reset left
+    assert member(immutable=wanted)["immutable_differs"] == {}  # of no member: what a reset left
     control_plane.stamp.write_text("{}")
-    assert member(founded=wanted)["founded_otherwise"] == {"platform_cluster_domain": "found example.com in force, wanted cluster.local"}
-    assert member(founded={"platform_cluster_domain": "example.com"})["founded_otherwise"] == {}
+    assert member(immutable=wanted)["immutable_differs"] == {"platform_cluster_domain": "found example.com in force, wanted cluster.local"}
+    assert member(immutable={"platform_cluster_domain": "example.com"})["immutable_differs"] == {}

@@ -67,7 +67,7 @@ def test_the_phases_take_the_configuration_and_state_the_nodes_own_address(made,
 
 
 def test_they_make_what_is_in_force(made, host):
-    """So that a change of one setting restarts nothing else. Of etcd, what it was founded with may differ."""
+    """So that a change of one setting restarts nothing else. Of etcd, the initial members may differ."""
     running = host.check_output(
         "cd /etc/kubernetes/manifests && cat etcd.yaml kube-apiserver.yaml kube-controller-manager.yaml kube-scheduler.yaml"
     )

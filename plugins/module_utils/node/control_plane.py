@@ -53,8 +53,8 @@ SIGNED = {
 CONFIGS = [name for name in SIGNED["ca"] if name.endswith(".conf")]
 _TRUST = re.compile(r"(?<=certificate-authority-data: )\S+")
 _NAMES = re.compile(r"certSANs: .*")
-# What an etcd member was founded with is read only where its data is gone, and must not found a second cluster there.
-_FOUNDED = re.compile(rb"^ *- --initial-cluster(?:-state)?=.*\n", re.MULTILINE)
+# The initial members of etcd are read only where its data is gone, and must not begin a second cluster there.
+_INITIAL_CLUSTER = re.compile(rb"^ *- --initial-cluster(?:-state)?=.*\n", re.MULTILINE)
 
 
 class Failed(Exception):
@@ -159,8 +159,8 @@ class ControlPlane:
             for phase in (("etcd", "local"), ("control-plane", "all")):
                 self.run(KUBEADM, "init", "phase", *phase, f"--config={config}", "--dry-run", environment=aside)
             manifests = {part: Path(folder, f"{part}.yaml").read_bytes() for part in PARTS}
-        if founded := b"".join(_FOUNDED.findall(content(MANIFESTS / "etcd.yaml"))):
-            manifests["etcd"] = _FOUNDED.sub(lambda _: founded, manifests["etcd"], count=1)
+        if initial := b"".join(_INITIAL_CLUSTER.findall(content(MANIFESTS / "etcd.yaml"))):
+            manifests["etcd"] = _INITIAL_CLUSTER.sub(lambda _: initial, manifests["etcd"], count=1)
         for part, wanted in (
             ("etcd", f"--listen-peer-urls=https://{self.address}:2380"),
             ("kube-apiserver", f"--advertise-address={self.address}"),

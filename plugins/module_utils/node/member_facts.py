@@ -16,7 +16,7 @@ ETCD_DATA = Path("/var/lib/etcd/member")
 CREDENTIAL = Path("/var/lib/kubelet/pki/kubelet-client-current.pem")
 TRACES = ("kubelet.conf", "bootstrap-kubelet.conf", "admin.conf", "manifests/kube-apiserver.yaml", "manifests/etcd.yaml")
 SECONDS = 5  # for one answer
-FOUNDED = {  # what a cluster keeps for life: by the variable of the inventory, the file of a control plane that says it, and where
+IMMUTABLE = {  # what a cluster keeps for life: by the variable of the inventory, the file of a control plane that says it, and where
     "platform_api_vip": (KUBERNETES / "admin.conf", re.compile(r"server: https://(\S+)")),
     "platform_pod_cidr": (KUBERNETES / "manifests/kube-controller-manager.yaml", re.compile(r"--cluster-cidr=(\S+)")),
     "platform_service_cidr": (KUBERNETES / "manifests/kube-apiserver.yaml", re.compile(r"--service-cluster-ip-range=(\S+)")),
@@ -39,9 +39,9 @@ def fingerprints(paths: dict[str, str], stage: str) -> dict[str, str]:
     return {name: fingerprint(path.read_text()) for name, path in there.items() if stage != "absent" or KUBERNETES not in path.parents}
 
 
-def founded_otherwise(wanted: dict[str, str]) -> dict[str, str]:
+def immutable_differs(wanted: dict[str, str]) -> dict[str, str]:
     """By variable, what a member's files say and what is wanted, where these differ; a file that is missing says nothing."""
-    there = {name: FOUNDED[name][1].search(FOUNDED[name][0].read_text()) for name in wanted if FOUNDED[name][0].is_file()}
+    there = {name: IMMUTABLE[name][1].search(IMMUTABLE[name][0].read_text()) for name in wanted if IMMUTABLE[name][0].is_file()}
     found = {name: match.group(1) for name, match in there.items() if match}
     return {name: f"found {text} in force, wanted {wanted[name]}" for name, text in found.items() if text != wanted[name]}
 

@@ -1,4 +1,4 @@
-"""What the keeper does about a cluster in which shape."""
+"""What the keeper does about a cluster in which topology."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from itertools import pairwise, permutations
 
 import pytest
 
-from programs.redis import shape
+from programs.redis import topology
 
 PORT = 6379
 
@@ -19,8 +19,8 @@ class Site:
         self.members = []
         for number, node in enumerate(nodes):
             identity, ip, host = f"id{number}", f"10.0.0.{number}", f"redis-{number}"
-            known = {identity: shape.Known(identity, ip, host, "", [])}
-            self.members.append(shape.Member(host, identity, ip, node, 0, True, True, "", True, known))
+            known = {identity: topology.Known(identity, ip, host, "", [])}
+            self.members.append(topology.Member(host, identity, ip, node, 0, True, True, "", True, known))
 
     def number(self, host):
         return next(m for m in self.members if m and m.host == host)
@@ -56,7 +56,7 @@ class Site:
         """Let the keeper work until it finds nothing to do; all that it did. Time is long, unless it is not ``settled``."""
         done = []
         for _ in range(rounds):
-            cluster = shape.Cluster(self.members, self.replicas, PORT)
+            cluster = topology.Cluster(self.members, self.replicas, PORT)
             steps = cluster.steps(settled and cluster.calm())
             for step in steps:
                 self.obey(*step)
@@ -119,9 +119,9 @@ def test_a_cluster_in_shape_is_left_alone(site):
 def test_members_with_new_addresses_are_brought_together(site):
     for m in site.members:
         m.serves, m.ip = False, m.ip.replace("10.0.0", "10.0.1")
-        m.known = {i: shape.Known(i, k.ip, k.host, k.primary, k.slots) for i, k in m.known.items()}
+        m.known = {i: topology.Known(i, k.ip, k.host, k.primary, k.slots) for i, k in m.known.items()}
         m.known[m.id].ip = m.ip
-    steps = shape.Cluster(site.members, 1, PORT).steps(True)
+    steps = topology.Cluster(site.members, 1, PORT).steps(True)
     assert steps == [("redis-0", ("CLUSTER", "MEET", f"10.0.1.{n}", PORT)) for n in range(1, 6)]
 
 
@@ -135,8 +135,8 @@ def test_a_replica_is_told_where_its_primary_went(site):
 def lose(site, number):
     """The member's volume is gone: another one answers at its name."""
     former = site.members[number]
-    site.members[number] = shape.Member(former.host, "new", "10.0.2.9", former.node, 0, False, True, "", True, {})
-    site.members[number].known = {"new": shape.Known("new", "10.0.2.9", former.host, "", [])}
+    site.members[number] = topology.Member(former.host, "new", "10.0.2.9", former.node, 0, False, True, "", True, {})
+    site.members[number].known = {"new": topology.Known("new", "10.0.2.9", former.host, "", [])}
     return former
 
 
@@ -219,6 +219,6 @@ def test_members_are_read_as_redis_lists_them():
         "b2 10.0.0.2:6379@16379,redis-1.redis myself,slave a1 0 1 1 connected\n"
         "c3 :0@0,redis-2.redis master,fail,noaddr - 1 1 1 disconnected\n"
     )
-    found = shape.table(text)
-    assert found["a1"] == shape.Known("a1", "10.0.0.1", "redis-0.redis", "", ["0-5460"])
+    found = topology.table(text)
+    assert found["a1"] == topology.Known("a1", "10.0.0.1", "redis-0.redis", "", ["0-5460"])
     assert (found["b2"].primary, found["c3"].ip) == ("a1", "")
