@@ -65,8 +65,8 @@ class Site:
         self.deadline = time.monotonic() + self.patience
 
     @property
-    def authority(self) -> str:
-        """The cluster's certificate authority, in PEM."""
+    def ca(self) -> str:
+        """The cluster's CA, in PEM."""
         config = yaml.safe_load(Path(self.kubeconfig).read_text())
         return base64.b64decode(config["clusters"][0]["cluster"]["certificate-authority-data"]).decode()
 

@@ -23,7 +23,7 @@ def certificates(site: Site, _ground: Any) -> Iterable[Finding]:
     """No certificate ends soon: of the vault, in Secrets, of the kubeconfig, of the API servers (the others of a control plane are renewed
     with that), of the kubelets, which renew their own late."""
     least, late = site.lives["fail_days"], site.lives["fail_kubelet_days"]
-    yield _judged("vault", site.secret_days, least, "run site.yml, or rotate an authority by name")
+    yield _judged("vault", site.secret_days, least, "run site.yml, or rotate a CA by name")
     yield _judged("Secrets", dict(_in_secrets(site)), least, "run site.yml")
     yield _judged("kubeconfig", {site.kubeconfig: _of_kubeconfig(site.kubeconfig)}, least, "run playbooks/kubernetes.yml")
     port = int(site.api_address.rsplit(":", 1)[1])

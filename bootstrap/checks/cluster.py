@@ -17,7 +17,7 @@ _REFUSALS = (401, 403)
 @check("api")
 def api(site: Site, _ground: Any) -> list[Finding]:
     """Every address of the API tells strangers that it lives, and nothing else."""
-    context = ssl.create_default_context(cadata=site.authority)
+    context = ssl.create_default_context(cadata=site.ca)
     host, port = site.api_address.rsplit(":", 1)
     addresses = {site.api_address: host, **{name: site.nodes[name] for name in site.control_plane}}
 

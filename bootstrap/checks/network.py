@@ -66,10 +66,10 @@ def network_policy(ground: Playground, pod: str) -> Iterable[dict[str, Any]]:
 
 @probes("kubelet_certificate")
 def kubelet_certificate(ground: Playground, pod: str) -> Iterable[dict[str, Any]]:
-    """The kubelets show certificates that the cluster's authority has signed."""
+    """The kubelets show certificates that the cluster's CA has signed."""
     if pod == ground.admitted:
         for name, address in ground.site.nodes.items():
-            order = {"host": address, "port": _KUBELET_PORT, "authority": ground.site.authority}
+            order = {"host": address, "port": _KUBELET_PORT, "ca": ground.site.ca}
             yield {"target": name, "kind": "tls", "with": order}
 
 

@@ -43,9 +43,9 @@ def resolved(name, address=""):
     return ", ".join(found)
 
 
-def signed(host, port, authority):
-    """Who signed the server's certificate, when it is the authority and the certificate is this host's."""
-    context = ssl.create_default_context(cadata=authority)
+def signed(host, port, ca):
+    """Who signed the server's certificate, when it is the CA and the certificate is this host's."""
+    context = ssl.create_default_context(cadata=ca)
     with (
         socket.create_connection((host, port), timeout=CONNECT_SECONDS) as plain,
         context.wrap_socket(plain, server_hostname=host) as secure,

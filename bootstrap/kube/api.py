@@ -176,8 +176,8 @@ def _current(kubeconfig):
 
 
 def _tls(cluster, user):
-    authority = _pem(cluster, "certificate-authority")
-    context = ssl.create_default_context(cadata=authority.decode() if authority else None)
+    ca = _pem(cluster, "certificate-authority")
+    context = ssl.create_default_context(cadata=ca.decode() if ca else None)
     certificate, key = _pem(user, "client-certificate"), _pem(user, "client-key")
     if certificate and key:
         with tempfile.NamedTemporaryFile() as pair:  # the ssl module reads certificates from files only; mode 0600

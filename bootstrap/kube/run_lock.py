@@ -112,7 +112,7 @@ def keep(kubeconfig: str, holder: str, process: int) -> None:
             try:
                 if not renew(KubeApi(kubeconfig, patience=0), holder):
                     return
-            except (ApiError, OSError):  # the API restarts, or its authorities change: tried again at the next turn
+            except (ApiError, OSError):  # the API restarts, or its CAs change: tried again at the next turn
                 pass
         time.sleep(_LOOK_SECONDS)
     release(KubeApi(kubeconfig), holder)

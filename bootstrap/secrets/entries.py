@@ -1,7 +1,7 @@
 """The entries of a site's secrets: how they come to be and are kept.
 
 An entry is `{kind, value}`; while it is being rotated it also has `stage`, and `previous` until that is retired. The
-value is a string, `{key, public}` for a key pair, or `{key, cert, ca}` for an authority and for what it signs; `ca` is
+value is a string, `{key, public}` for a key pair, or `{key, cert, ca}` for a CA and for what it signs; `ca` is
 what a client trusts.
 """
 
@@ -35,9 +35,9 @@ def check(specifications: dict[str, Specification], lives: Lives) -> None:
         if kind not in KINDS:
             raise SecretStoreError(f"site_secrets.{name}.kind: found {kind!r}; wanted one of {', '.join(KINDS)}.")
         if kind == "certificate":
-            authority = specification.get("ca")
-            if specifications.get(authority, {}).get("kind") != "ca":
-                raise SecretStoreError(f"site_secrets.{name}.ca: found {authority!r}; wanted an entry of kind ca.")
+            ca = specification.get("ca")
+            if specifications.get(ca, {}).get("kind") != "ca":
+                raise SecretStoreError(f"site_secrets.{name}.ca: found {ca!r}; wanted an entry of kind ca.")
             if not specification.get("sans") and not specification.get("organization"):
                 raise SecretStoreError(
                     f"site_secrets.{name}.sans: found none; wanted the names that clients use (a mere client's "
@@ -90,8 +90,8 @@ def make(specification: Specification, entries: dict[str, Entry], lives: Lives) 
             key = pki.new_key()
             return {"key": key, "public": pki.public_key(key)}
         case "ca":
-            authority = pki.make_ca(specification["common_name"], _days(specification, lives))
-            return authority | {"ca": authority["cert"]}
+            ca = pki.make_ca(specification["common_name"], _days(specification, lives))
+            return ca | {"ca": ca["cert"]}
         case "certificate":
             return _certificate(specification, entries[specification["ca"]], lives)
 
@@ -102,21 +102,21 @@ def versions(entry: Entry) -> list[Any]:
     return values[::-1] if entry.get("stage") == "introduce" else values
 
 
-def bundle(authority: Entry) -> str:
-    """What a client trusts: the authority's certificate, and the previous one while it is being rotated."""
-    return "".join(authority[part]["cert"] for part in ("value", "previous") if part in authority)
+def bundle(ca: Entry) -> str:
+    """What a client trusts: the CA's certificate, and the previous one while it is being rotated."""
+    return "".join(ca[part]["cert"] for part in ("value", "previous") if part in ca)
 
 
-def _certificate(specification: Specification, authority: Entry, lives: Lives) -> dict[str, str]:
-    made = pki.make_certificate(versions(authority)[0], *_wanted(specification), _days(specification, lives))
-    return made | {"ca": bundle(authority)}
+def _certificate(specification: Specification, ca: Entry, lives: Lives) -> dict[str, str]:
+    made = pki.make_certificate(versions(ca)[0], *_wanted(specification), _days(specification, lives))
+    return made | {"ca": bundle(ca)}
 
 
 def _renewed(specification: Specification, value: dict[str, str], entries: dict[str, Entry], lives: Lives) -> dict[str, str]:
-    authority = entries[specification["ca"]]
-    if pki.why_renew(value["cert"], versions(authority)[0], *_wanted(specification), lives["renew_share"]):
-        return _certificate(specification, authority, lives)
-    return value | {"ca": bundle(authority)}
+    ca = entries[specification["ca"]]
+    if pki.why_renew(value["cert"], versions(ca)[0], *_wanted(specification), lives["renew_share"]):
+        return _certificate(specification, ca, lives)
+    return value | {"ca": bundle(ca)}
 
 
 def _wanted(specification: Specification) -> tuple:

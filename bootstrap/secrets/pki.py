@@ -1,4 +1,4 @@
-"""Certificates of a site: its own authority and what that signs (EC P-256), as PEM text."""
+"""Certificates of a site: its own CA and what that signs (EC P-256), as PEM text."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def public_key(key: str) -> str:
 
 
 def make_ca(common_name: str, days: int) -> dict[str, str]:
-    """A self-signed authority: `{key, cert}`."""
+    """A self-signed CA: `{key, cert}`."""
     key = new_key()
     private = _load_key(key)
     usage = _key_usage(key_cert_sign=True, crl_sign=True)
@@ -50,7 +50,7 @@ def make_ca(common_name: str, days: int) -> dict[str, str]:
 def make_certificate(ca: dict[str, str], subject: x509.Name, sans: list[str], use: str, days: int) -> dict[str, str]:
     """A certificate for one of USES with a key of its own, signed by `ca`: `{key, cert}`.
 
-    It never outlives its authority.
+    It never outlives its CA.
     """
     key = new_key()
     issuer = x509.load_pem_x509_certificate(ca["cert"].encode())
@@ -85,7 +85,7 @@ def why_renew(cert: str, ca: dict[str, str], subject: x509.Name, sans: list[str]
     try:
         found.verify_directly_issued_by(x509.load_pem_x509_certificate(ca["cert"].encode()))
     except (InvalidSignature, ValueError):
-        return "its authority changed"
+        return "its CA changed"
     return None
 
 

@@ -77,7 +77,7 @@ def rotate(step: str, names: list[str], specifications: dict[str, Specification]
 def consumers(step: str, names: list[str], specifications: dict[str, Specification], entries: dict[str, Entry]) -> dict[str, list[str]]:
     """The roles that bring what is at a step to where it is used, each once, by the group of hosts that they run on.
 
-    What an authority signed changes with it.
+    What a CA signed changes with it.
     """
     at = [name for name in names if unfinished(entries).get(name) == step]
     at += [name for name, wanted in specifications.items() if wanted.get("ca") in at]

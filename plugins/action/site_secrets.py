@@ -123,4 +123,4 @@ class ActionModule(ControllerAction):
 def _ends(name, days, wanted):
     known = name in rotation.rotatable(wanted)
     way = f"playbooks/rotate-secrets.yml -e confirm={name}" if known else "see docs/how-to/replace-secrets.md"
-    return f"The authority {name} ends in {days} days: {way}."
+    return f"The CA {name} ends in {days} days: {way}."

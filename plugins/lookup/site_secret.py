@@ -41,7 +41,7 @@ author: VoiceHelper
 
 RETURN = r"""
 _raw:
-  description: A string, C({key, public}) for a key pair, or C({key, cert, ca}) for an authority and a certificate.
+  description: A string, C({key, public}) for a key pair, or C({key, cert, ca}) for a CA and a certificate.
   type: list
   elements: raw
 """

@@ -5,7 +5,7 @@ module: site_secrets
 short_description: Make, renew and rotate the secrets of a site
 description:
   - Makes the secrets that are missing from an encrypted file, and makes certificates anew, with new keys, when little of
-    their life is left, their names or use changed, or their authority changed. A value that exists is never replaced unless it
+    their life is left, their names or use changed, or their CA changed. A value that exists is never replaced unless it
     is rotated.
   - The file is encrypted with the vault password of the play, replaced as a whole, mode 0600. Runs at the same time
     wait for each other.
@@ -35,12 +35,12 @@ options:
     type: dict
     required: true
     suboptions:
-      ca_days: {description: Of authorities whose entry states no C(days)., type: float, required: true}
+      ca_days: {description: Of CAs whose entry states no C(days)., type: float, required: true}
       days: {description: Of what they sign, where its entry states none., type: float, required: true}
       renew_share: {description: "Share of a life, below which a certificate is made anew.", type: float, required: true}
       fail_days: {description: Days below which verify fails., type: float, required: true}
       fail_kubelet_days: {description: The same of what kubelets renew themselves., type: float, required: true}
-      warn_ca_days: {description: Days below which an authority is warned of., type: float, required: true}
+      warn_ca_days: {description: Days below which a CA is warned of., type: float, required: true}
   step:
     description:
       - V(make) makes what is missing or due. The others take a rotation on by one step.

@@ -20,10 +20,10 @@ SITE = {
 HOSTS = {"cp-1": {"ansible_host": "10.0.0.11"}}
 WORKERS = {"worker-1": {"ansible_host": "10.0.0.21"}, "worker-2": {"ansible_host": "10.0.0.22"}}
 NOTHING = {"stage": "absent", "fingerprints": {}, "immutable_differs": {}, "kubelet_version": ""}
-AUTHORITY, PASSPHRASE = make_ca("kubernetes", 3650), "of this site's disks"
+CA, PASSPHRASE = make_ca("kubernetes", 3650), "of this site's disks"
 RUNS = {
     "stage": "member",
-    "fingerprints": {"kubernetes_ca": fingerprint(AUTHORITY["cert"]), "data_disks_key": fingerprint(PASSPHRASE)},
+    "fingerprints": {"kubernetes_ca": fingerprint(CA["cert"]), "data_disks_key": fingerprint(PASSPHRASE)},
     "immutable_differs": {},
     "kubelet_version": "1.36.4",
 }
@@ -61,16 +61,16 @@ def run(inventory, play, project):
 
 @pytest.fixture
 def vault(inventory, tmp_path, project):
-    """The site's vault with the authority that runs, and with whatever else a later version does not miss."""
+    """The site's vault with the CA that runs, and with whatever else a later version does not miss."""
 
     def write(leave_out=()):
-        key = AUTHORITY["key"]
+        key = CA["key"]
         other = make_ca("other", 3650)
         entries = {
             name: {"kind": "ca", "value": {**other, "ca": other["cert"]}}
             for name in ("site_ca", "kubernetes_etcd_ca", "kubernetes_front_proxy_ca")
         }
-        entries["kubernetes_ca"] = {"kind": "ca", "value": {**AUTHORITY, "ca": AUTHORITY["cert"]}}
+        entries["kubernetes_ca"] = {"kind": "ca", "value": {**CA, "ca": CA["cert"]}}
         entries["kubernetes_service_account"] = {"kind": "keypair", "value": {"key": key, "public": public_key(key)}}
         entries["kubernetes_secretbox"] = {"kind": "secretbox", "value": "a2V5"}
         entries["data_disks_key"] = {"kind": "password", "value": PASSPHRASE}
@@ -96,7 +96,7 @@ def refused(result, inventory, *parts):
     return text
 
 
-def test_without_the_vaults_file_a_running_cluster_keeps_its_authorities(run, inventory):
+def test_without_the_vaults_file_a_running_cluster_keeps_its_cas(run, inventory):
     for options in ((), ("--check",)):
         found = f"cp-1: kubernetes_ca: found {RUNS['fingerprints']['kubernetes_ca'][:16]} (SHA-256) in force, and nothing in"
         refused(run({"cp-1": RUNS, "worker-1": NOTHING, "worker-2": NOTHING}, *options), inventory, found, "wanted the same", COPY)
@@ -146,7 +146,7 @@ def test_what_a_later_version_adds_is_made_on_a_running_site_and_a_dead_worker_s
     assert (inventory / "credentials/secrets.yml").stat().st_size > 2 * before
 
 
-def test_a_lost_authority_of_a_running_site_is_made_by_name_only(run, inventory, vault):
+def test_a_lost_ca_of_a_running_site_is_made_by_name_only(run, inventory, vault):
     vault(leave_out=["site_ca"])
     answers = {"cp-1": RUNS, "worker-1": NOTHING, "worker-2": NOTHING}
     refused(run(answers), inventory, "found no site_ca in", "cp-1 belongs to a cluster", COPY)

@@ -1,4 +1,4 @@
-"""While an authority is rotated, every pod that reads it once and for all starts anew."""
+"""While a CA is rotated, every pod that reads it once and for all starts anew."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.render.workloads import label, references, template
 
 SERVING = {"Deployment", "StatefulSet", "DaemonSet"}
 KEPT = {
-    "Deployment/metrics-server",  # shows a certificate of the site, and trusts the cluster's authority alone
+    "Deployment/metrics-server",  # shows a certificate of the site, and trusts the cluster's CA alone
     "Deployment/redis-keeper",  # reads the file for every connection
     "Deployment/toolbox",  # its programs live for a moment
     "StatefulSet/nats",  # reloads; the role asks the servers which certificates they have
@@ -20,7 +20,7 @@ KEPT = {
 
 
 def introduced(site, folder, name="site_ca"):
-    """The state directory of the same site in the first step of a rotation: its authority's, or another secret's."""
+    """The state directory of the same site in the first step of a rotation: its CA's, or another secret's."""
     wanted, lives = site.value("{{ site_secrets }}"), site.value("{{ site_certificate_lives }}")
     vault = VaultLib(site.loader._vault.secrets)
     entries = SecretStore(site.state / "secrets.yml", vault).load()
@@ -30,15 +30,15 @@ def introduced(site, folder, name="site_ca"):
     return folder
 
 
-def trusts_the_authority(item):
+def trusts_the_ca(item):
     return any(name == "voicehelper-ca" or name.endswith("-tls") for kind, name in references(item) if kind in ("ConfigMap", "Secret"))
 
 
-def test_what_keeps_the_authority_is_replaced_with_it(make_site, tmp_path):
+def test_what_keeps_the_ca_is_replaced_with_it(make_site, tmp_path):
     before = make_site("lab")
     after = Site("lab", before.loader, introduced(before, tmp_path))
     pairs = [pair for bundle in BUNDLES for pair in zip(before.documents(bundle), after.documents(bundle), strict=True)]
-    trusting = [(old, new) for old, new in pairs if old["kind"] in SERVING and trusts_the_authority(old)]
+    trusting = [(old, new) for old, new in pairs if old["kind"] in SERVING and trusts_the_ca(old)]
     assert len(trusting) > len(KEPT)
     assert {label(old) for old, new in trusting if template(old) == template(new)} == KEPT
 

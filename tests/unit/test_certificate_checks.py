@@ -9,7 +9,7 @@ import yaml
 from bootstrap.checks import certificates
 from bootstrap.secrets import pki
 
-CA = pki.make_ca("authority", 4000)
+CA = pki.make_ca("CA", 4000)
 
 
 def leaf(days):

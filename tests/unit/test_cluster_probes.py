@@ -51,7 +51,7 @@ def test_probes_of_a_pod(served, project):
         {"kind": "no_way", "with": {"host": "127.0.0.1", "port": served[1]}},
         {"kind": "dns", "with": {"name": "localhost", "address": "127.0.0.1"}},
         {"kind": "dns", "with": {"name": "localhost", "address": "10.0.0.1"}},
-        {"kind": "tls", "with": {"host": "127.0.0.1", "port": served[0], "authority": ""}},
+        {"kind": "tls", "with": {"host": "127.0.0.1", "port": served[0], "ca": ""}},
     ]
     script = project / "bootstrap/checks/probe_pod.py"
     order = json.dumps({"probes": plan, "patience": 0.5})

@@ -17,7 +17,7 @@ sed '/END CERTIFICATE/q' > "$store.d/$alias"
 
 
 @pytest.mark.parametrize("count", [1, 2])
-def test_java_trusts_every_authority_of_the_bundle(project, tmp_path, count):
+def test_java_trusts_every_ca_of_the_bundle(project, tmp_path, count):
     for folder in ("bin", "config", "jdk/bin", "settings", "memory"):
         (tmp_path / folder).mkdir(parents=True)
     for name, text in {
@@ -29,8 +29,8 @@ def test_java_trusts_every_authority_of_the_bundle(project, tmp_path, count):
         (tmp_path / name).chmod(0o755)
     for name in ("config/jvm.options", "settings/server.yml"):
         (tmp_path / name).touch()
-    authorities = [pki.make_ca(f"authority {number}", 100)["cert"] for number in range(count)]
-    (tmp_path / "ca.crt").write_text("".join(authorities))
+    cas = [pki.make_ca(f"CA {number}", 100)["cert"] for number in range(count)]
+    (tmp_path / "ca.crt").write_text("".join(cas))
     script = (project / "roles/elasticsearch/templates/start.sh").read_text().replace("/settings", str(tmp_path / "settings"))
     environment = {
         "SERVER_HOME": tmp_path,
@@ -41,4 +41,4 @@ def test_java_trusts_every_authority_of_the_bundle(project, tmp_path, count):
     }
     subprocess.run(["bash", "-c", script], env=os.environ | {k: str(v) for k, v in environment.items()}, check=True, capture_output=True)
     trusted = {path.read_text().strip() for path in (tmp_path / "memory/trust.p12.d").iterdir()}
-    assert trusted == {text.strip() for text in authorities}
+    assert trusted == {text.strip() for text in cas}

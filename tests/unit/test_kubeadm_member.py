@@ -145,10 +145,10 @@ def test_the_stamp_is_roots_alone_and_replaced_as_a_whole(member, control_plane)
 
 
 def test_fingerprints_of_what_lies_on_a_node(member, control_plane, tmp_path):
-    authority, key = control_plane.kubernetes / "ca.crt", tmp_path / "key"
-    authority.write_text("a certificate\n")
+    ca, key = control_plane.kubernetes / "ca.crt", tmp_path / "key"
+    ca.write_text("a certificate\n")
     key.write_text("a passphrase")
-    paths = {"ca": str(authority), "key": str(key), "none": str(tmp_path / "absent")}
+    paths = {"ca": str(ca), "key": str(key), "none": str(tmp_path / "absent")}
     assert set(member(secrets=paths)["fingerprints"]) == {"key"}  # what a reset left of a cluster that is gone
     control_plane.stamp.write_text("{}")
     assert set(member(secrets=paths)["fingerprints"]) == {"ca", "key"}

@@ -40,9 +40,9 @@ def take(step, names, entries):
     return consumers(step, names, WANTED, entries)
 
 
-def verify(leaf, authority_pem):
-    authority = x509.load_pem_x509_certificate(authority_pem.encode())
-    x509.load_pem_x509_certificate(leaf["cert"].encode()).verify_directly_issued_by(authority)
+def verify(leaf, ca_pem):
+    ca = x509.load_pem_x509_certificate(ca_pem.encode())
+    x509.load_pem_x509_certificate(leaf["cert"].encode()).verify_directly_issued_by(ca)
 
 
 class TestStages:
@@ -61,7 +61,7 @@ class TestStages:
         told = {step: take(step, ["login"], made)["controller"] for step in STEPS}
         assert told == {"introduce": ["secrets", "web"], "adopt": [], "retire": ["secrets", "web"], "finish": []}
 
-    def test_an_authority_is_trusted_before_it_signs_and_signs_new_keys(self, made):
+    def test_a_ca_is_trusted_before_it_signs_and_signs_new_keys(self, made):
         old, leaf = made["authority"]["value"]["cert"], made["web"]["value"]
         assert take("introduce", ["authority"], made) == {"control_plane": [], "nodes": ["trust"], "controller": ["trust", "web"]}
         new = made["authority"]["value"]["cert"]

@@ -41,9 +41,9 @@ def made():
     return entries
 
 
-def verify(leaf, authority_pem):
-    authority = x509.load_pem_x509_certificate(authority_pem.encode())
-    x509.load_pem_x509_certificate(leaf["cert"].encode()).verify_directly_issued_by(authority)
+def verify(leaf, ca_pem):
+    ca = x509.load_pem_x509_certificate(ca_pem.encode())
+    x509.load_pem_x509_certificate(leaf["cert"].encode()).verify_directly_issued_by(ca)
 
 
 class TestKinds:
@@ -56,7 +56,7 @@ class TestKinds:
     def test_secretbox_is_32_bytes(self, made):
         assert len(base64.b64decode(made["box"]["value"], validate=True)) == 32
 
-    def test_authority_is_self_signed_for_ten_years(self, made):
+    def test_ca_is_self_signed_for_ten_years(self, made):
         value = made["authority"]["value"]
         certificate = x509.load_pem_x509_certificate(value["cert"].encode())
         certificate.verify_directly_issued_by(certificate)
@@ -132,7 +132,7 @@ class TestReconcile:
         assert {0: "none", 13: "all"}.get(len(renewed), "some") == due
         assert reconcile(wanted, made) == []
 
-    def test_certificate_never_outlives_its_authority(self):
+    def test_certificate_never_outlives_its_ca(self):
         entries = {}
         reconcile(WANTED | {"authority": WANTED["authority"] | {"days": 100}}, entries)
         assert pki.days_left(entries["web"]["value"]["cert"]) <= 100

@@ -21,7 +21,7 @@ def test_it_may_do_everything(kubectl):
     assert kubectl("auth can-i '*' '*' --all-namespaces") == "yes"
 
 
-def test_it_trusts_the_clusters_authority_only(kubectl):
+def test_it_trusts_the_clusters_ca_only(kubectl):
     view = json.loads(kubectl("config view --raw --minify --output json"))
     cluster = view["clusters"][0]["cluster"]
     assert cluster["certificate-authority-data"] and not cluster.get("insecure-skip-tls-verify")

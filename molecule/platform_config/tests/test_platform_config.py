@@ -70,7 +70,7 @@ def test_no_secret_is_in_it(config):
 
 
 @pytest.mark.parametrize("namespace", ["voicehelper", "voicehelper-storage", "voicehelper-monitoring"])
-def test_the_authority_is_everywhere(objects, namespace):
+def test_the_ca_is_everywhere(objects, namespace):
     data = objects(f"configmap voicehelper-ca --namespace {namespace}")["data"]
     assert data["ca.crt"].startswith("-----BEGIN CERTIFICATE-----")
     assert "PRIVATE" not in data["ca.crt"]

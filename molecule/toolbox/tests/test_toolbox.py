@@ -31,5 +31,5 @@ def test_it_holds_no_credential(objects):
     assert not [entry for container in pod["spec"]["containers"] for entry in container["env"] if "valueFrom" in entry]
 
 
-def test_it_trusts_the_sites_authority(inside):
+def test_it_trusts_the_sites_ca(inside):
     assert inside("openssl x509 -in /tls/ca.crt -noout -subject").endswith("voicehelper site authority")

@@ -134,8 +134,8 @@ class ControlPlane:
 
     def _sign(self, config: Path, before: dict[str, str | None]) -> None:
         """Have all that a CA signed here signed by its successor; what the CAs are stands in kubeconfigs too."""
-        for authority, names in SIGNED.items():
-            key = facts.KUBERNETES / f"pki/{authority}.key"
+        for ca, names in SIGNED.items():
+            key = facts.KUBERNETES / f"pki/{ca}.key"
             if str(key) in before and before[str(key)] != content(key).decode():
                 for name in names:
                     self.run(KUBEADM, "certs", "renew", name, f"--config={config}")
