@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from artifacts.kinds import base, go, image, maven, python
-from artifacts.kitchen import Kitchen
 from artifacts.recipes import Cookbook, Recipe
 from artifacts.store import ArtifactError, Store
+from artifacts.workspace import Workspace
 
 KINDS: dict[str, Any] = {"base": base, "go": go, "image": image, "maven": maven, "python": python}
 
@@ -21,7 +21,7 @@ class Kind(Protocol):
     def present(self, recipe: Recipe, book: Cookbook, store: Store) -> bool:
         """Whether the results are in the store."""
 
-    def make(self, recipe: Recipe, book: Cookbook, kitchen: Kitchen) -> None:
+    def make(self, recipe: Recipe, book: Cookbook, workspace: Workspace) -> None:
         """Make it: into the store, complete or not at all. Raises ArtifactError."""
 
 

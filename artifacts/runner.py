@@ -15,10 +15,10 @@ from rich.table import Table
 
 from artifacts import process
 from artifacts.freshness import Freshness
-from artifacts.kitchen import Kitchen, open_kitchen
 from artifacts.makers import kind_of
 from artifacts.recipes import Cookbook, Recipe
 from artifacts.store import ArtifactError, Store
+from artifacts.workspace import Workspace, open_workspace
 
 JOBS = 3  # two keep two cores busy; the third fills the time in which one of them fetches or links
 
@@ -79,25 +79,25 @@ def build(book: Cookbook, store: Store, recipes: list[Recipe], *, jobs: int, con
     progress = Progress(console, len(todo), {recipe.name: recipe.seconds for recipe in todo}, jobs)
     live = Live(progress, console=console, refresh_per_second=2, transient=True)
     with (
-        open_kitchen(store, book.arch, {recipe.kind for recipe in todo}) as kitchen,
+        open_workspace(store, book.arch, {recipe.kind for recipe in todo}) as workspace,
         live if console.is_terminal else nullcontext(),
     ):
-        failures = _run_all(todo, freshness, kitchen, progress, jobs)
+        failures = _run_all(todo, freshness, workspace, progress, jobs)
     if failures:
         raise ArtifactError("\n\n".join(f"{name}: {error}" for name, error in failures.items()))
     return [recipe.name for recipe in todo]
 
 
-def _run_all(todo: list[Recipe], freshness: Freshness, kitchen: Kitchen, progress: Progress, jobs: int) -> dict[str, str]:
+def _run_all(todo: list[Recipe], freshness: Freshness, workspace: Workspace, progress: Progress, jobs: int) -> dict[str, str]:
     waiting = {recipe.name: recipe for recipe in todo}
     failures: dict[str, str] = {}
     futures: dict[Future[None], Recipe] = {}
 
     def make(recipe: Recipe) -> None:
         started, key = time.monotonic(), freshness.key(recipe.name)
-        kitchen.log(recipe).unlink(missing_ok=True)
-        kind_of(recipe).make(recipe, freshness.book, kitchen)
-        kitchen.finish(recipe, key, time.monotonic() - started)
+        workspace.log(recipe).unlink(missing_ok=True)
+        kind_of(recipe).make(recipe, freshness.book, workspace)
+        workspace.finish(recipe, key, time.monotonic() - started)
 
     with ThreadPoolExecutor(jobs) as pool:
         try:
@@ -116,7 +116,7 @@ def _run_all(todo: list[Recipe], freshness: Freshness, kitchen: Kitchen, progres
                             raise error
                         failures[recipe.name] = str(error)
                         progress.fail(recipe, str(error))
-                        kitchen.clean(recipe)
+                        workspace.clean(recipe)
                     else:
                         progress.end(recipe)
         except BaseException:

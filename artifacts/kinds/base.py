@@ -6,9 +6,9 @@ from typing import Any
 
 from artifacts import process
 from artifacts.kinds import image
-from artifacts.kitchen import Kitchen
 from artifacts.recipes import Cookbook, Recipe
 from artifacts.store import Store
+from artifacts.workspace import Workspace
 
 # What Debian's slim images leave out as well.
 SLIM = [
@@ -26,17 +26,17 @@ def present(recipe: Recipe, book: Cookbook, store: Store) -> bool:
     return image.in_store(image.entry(recipe, book).reference, store)
 
 
-def make(recipe: Recipe, book: Cookbook, kitchen: Kitchen) -> None:
+def make(recipe: Recipe, book: Cookbook, workspace: Workspace) -> None:
     """Bootstrap Debian into a tar, import it, push it."""
-    archive = kitchen.scratch(recipe) / "root.tar"
+    archive = workspace.scratch(recipe) / "root.tar"
     command = ["mmdebstrap", "--variant=minbase", f"--architectures={book.arch}"]
     command += [f"--dpkgopt={line}" for line in SLIM]
     command += [f"--include={','.join(recipe.options['include'])}", recipe.options["suite"], archive]
-    process.run(command, log=kitchen.log(recipe))
+    process.run(command, log=workspace.log(recipe))
     local = image.local_name(recipe)
     process.run(
         ["podman", "import", "--change=CMD=bash", archive, local],
-        log=kitchen.log(recipe),
-        env=kitchen.podman_environment,
+        log=workspace.log(recipe),
+        env=workspace.podman_environment,
     )
-    image.publish(local, image.entry(recipe, book).reference, recipe, kitchen)
+    image.publish(local, image.entry(recipe, book).reference, recipe, workspace)

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from artifacts import packing, process
+from artifacts.kinds.go_workspace import GoWorkspace, programs
 from artifacts.kinds.gomod import bump as bump  # one of the functions of a kind
-from artifacts.kinds.workspace import Workspace, programs
-from artifacts.kitchen import Kitchen
 from artifacts.recipes import Cookbook, Recipe, tree_fingerprint
 from artifacts.store import ArtifactError, Store
+from artifacts.workspace import Workspace
 
 # Compiler and linker live for seconds: they collect garbage only when they near a limit, which saves a seventh of the time.
 COMPILER_MEMORY = {"GOGC": "off", "GOMEMLIMIT": "2GiB"}
@@ -30,9 +30,9 @@ COMPILER_MEMORY = {"GOGC": "off", "GOMEMLIMIT": "2GiB"}
 def fingerprint(recipe: Recipe, book: Cookbook) -> Any:
     """The module files, the versions of its libraries, the toolchain, and the upstream paths that the results land at."""
     paths = {name: book.catalogue.file(name, book.arch).path for name in recipe.options.get("files", {})}
-    workspace = Workspace(book)
-    module = tree_fingerprint(workspace.module(recipe.name))
-    return {"module": module, "libraries": workspace.libraries(recipe), "toolchain": book.toolchain, "paths": paths}
+    go_workspace = GoWorkspace(book)
+    module = tree_fingerprint(go_workspace.module(recipe.name))
+    return {"module": module, "libraries": go_workspace.libraries(recipe), "toolchain": book.toolchain, "paths": paths}
 
 
 def present(recipe: Recipe, book: Cookbook, store: Store) -> bool:
@@ -42,17 +42,17 @@ def present(recipe: Recipe, book: Cookbook, store: Store) -> bool:
     return (store.outputs / recipe.slug).is_dir() and all(path.exists() for path in paths)
 
 
-def make(recipe: Recipe, book: Cookbook, kitchen: Kitchen) -> None:
+def make(recipe: Recipe, book: Cookbook, workspace: Workspace) -> None:
     """Build all programs of the module at once and put them where the catalogue says."""
     options = recipe.options
-    env = environment(recipe, book, kitchen)
-    workspace = Workspace(book)
-    module = workspace.module(recipe.name)
-    log = kitchen.log(recipe)
-    _check_version(recipe, workspace, env)
+    env = environment(recipe, book, workspace)
+    go_workspace = GoWorkspace(book)
+    module = go_workspace.module(recipe.name)
+    log = workspace.log(recipe)
+    _check_version(recipe, go_workspace, env)
 
-    out = kitchen.scratch(recipe) / "out"
-    words = workspace.placeholders(recipe)
+    out = workspace.scratch(recipe) / "out"
+    words = go_workspace.placeholders(recipe)
     ldflags = " ".join(["-s", "-w", *options.get("ldflags", [])]).format(**words)
     # What debuggers read is not kept (-w), so it need not be made either: a seventh of the time.
     command = ["go", "build", "-o", f"{out}/", "-ldflags", ldflags, "-gcflags=all=-dwarf=false"]
@@ -69,37 +69,37 @@ def make(recipe: Recipe, book: Cookbook, kitchen: Kitchen) -> None:
 
     for name, content in options.get("files", {}).items():
         if isinstance(content, str):
-            kitchen.store.add_file(out / content, book.catalogue.file(name, book.arch).path)
+            workspace.store.add_file(out / content, book.catalogue.file(name, book.arch).path)
         else:
-            archive = packing.pack(out, content, kitchen.scratch(recipe) / name, words)
-            kitchen.store.add_file(archive, book.catalogue.file(name, book.arch).path)
+            archive = packing.pack(out, content, workspace.scratch(recipe) / name, words)
+            workspace.store.add_file(archive, book.catalogue.file(name, book.arch).path)
     for tool in options.get("tools", []):
-        kitchen.install_tool(out / tool)
-    kitchen.keep_output(recipe, out)
+        workspace.install_tool(out / tool)
+    workspace.keep_output(recipe, out)
 
 
-def environment(recipe: Recipe, book: Cookbook, kitchen: Kitchen) -> dict[str, str]:
+def environment(recipe: Recipe, book: Cookbook, workspace: Workspace) -> dict[str, str]:
     """Environment of a reproducible build: nothing of the user's Go settings but the proxy."""
-    workspace = Workspace(book)
+    go_workspace = GoWorkspace(book)
     return {
-        **kitchen.go_environment,
+        **workspace.go_environment,
         "CGO_ENABLED": "1" if recipe.options.get("cgo") else "0",
         "GOARCH": book.arch,
         "GOOS": "linux",
         "GOTOOLCHAIN": book.toolchain,
         "GOFLAGS": "-mod=readonly -trimpath -buildvcs=false -modcacherw",
-        "GOWORK": "off" if recipe.options.get("alone") else str(workspace.file),
+        "GOWORK": "off" if recipe.options.get("alone") else str(go_workspace.file),
         "GOENV": "off",
-        "GOTMPDIR": str(kitchen.scratch(recipe)),
+        "GOTMPDIR": str(workspace.scratch(recipe)),
         **COMPILER_MEMORY,
-        **workspace.unlisted,
+        **go_workspace.unlisted,
     }
 
 
-def _check_version(recipe: Recipe, workspace: Workspace, env: Mapping[str, str]) -> None:
+def _check_version(recipe: Recipe, go_workspace: GoWorkspace, env: Mapping[str, str]) -> None:
     """The catalogue and the module files must name the same version."""
-    module, expected = recipe.options["module"], workspace.version(recipe)
-    found = process.output(["go", "-C", workspace.module(recipe.name), "list", "-m", "-f", "{{.Version}}", module], env=env)
+    module, expected = recipe.options["module"], go_workspace.version(recipe)
+    found = process.output(["go", "-C", go_workspace.module(recipe.name), "list", "-m", "-f", "{{.Version}}", module], env=env)
     if found != expected:
         raise ArtifactError(
             f"{recipe.name}: the catalogue wants {module} {expected}, artifacts/go has {found}; run: artifacts bump {recipe.name}"

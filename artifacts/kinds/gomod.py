@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from artifacts import host, process
-from artifacts.kinds.workspace import Workspace, module_file, programs
+from artifacts.kinds.go_workspace import GoWorkspace, module_file, programs
 from artifacts.recipes import Cookbook, Recipe
 from artifacts.store import Store
 
@@ -17,38 +17,38 @@ def bump(recipe: Recipe, book: Cookbook, store: Store) -> list[str]:
 
     Raises ArtifactError where the module proxy does not serve the version.
     """
-    workspace = Workspace(book)
-    folder, version = workspace.module(recipe.name), workspace.version(recipe)
+    go_workspace = GoWorkspace(book)
+    folder, version = go_workspace.module(recipe.name), go_workspace.version(recipe)
     with store.exclusive():
         env = {
             **host.go_environment(store),
             "GOTOOLCHAIN": book.toolchain,
             "GOFLAGS": "-buildvcs=false -modcacherw",
             "GOWORK": "off",
-            **workspace.unlisted,
+            **go_workspace.unlisted,
         }
         try:
             if staged := recipe.options.get("staged"):
-                published = staged.format(**workspace.placeholders(recipe))
+                published = staged.format(**go_workspace.placeholders(recipe))
                 _replace_staged(f"{recipe.options['module']}@{version}", folder, published, env)
             wanted = [f"{program}@{version}" for program in programs(folder, env)]
             log = store.logs / f"bump-{recipe.slug}.log"
             process.run(["go", "get", "-tool", *wanted], log=log, env=env, cwd=folder)
-            _sum_workspace(workspace, env, log)
+            _sum(go_workspace, env, log)
         finally:
             host.clear_work(store)
     return wanted
 
 
-def _sum_workspace(workspace: Workspace, env: Mapping[str, str], log: Path) -> None:
+def _sum(go_workspace: GoWorkspace, env: Mapping[str, str], log: Path) -> None:
     """Write go.work.sum anew, which holds what no go.sum does: of libraries that another program raised."""
-    workspace.file.with_name("go.work.sum").unlink(missing_ok=True)
-    book = workspace.book
-    process.output(["go", "work", "edit", f"-go={book.toolchain.removeprefix('go')}", workspace.file], env=env)
-    for name in workspace.members:
-        module, options = workspace.module(name), book.recipes[name].options
+    go_workspace.file.with_name("go.work.sum").unlink(missing_ok=True)
+    book = go_workspace.book
+    process.output(["go", "work", "edit", f"-go={book.toolchain.removeprefix('go')}", go_workspace.file], env=env)
+    for name in go_workspace.members:
+        module, options = go_workspace.module(name), book.recipes[name].options
         tags = ["-tags", ",".join(options.get("tags", ()))]
-        together = {**env, "GOWORK": str(workspace.file), "CGO_ENABLED": "1" if options.get("cgo") else "0"}
+        together = {**env, "GOWORK": str(go_workspace.file), "CGO_ENABLED": "1" if options.get("cgo") else "0"}
         process.run(["go", "list", "-deps", *tags, *programs(module, together)], log=log, env=together, cwd=module)
 
 

@@ -13,9 +13,9 @@ from typing import Any
 
 from artifacts import podman, process
 from artifacts.catalogue import Image
-from artifacts.kitchen import Kitchen
 from artifacts.recipes import Cookbook, Recipe, tree_fingerprint
 from artifacts.store import REPOSITORY, ArtifactError, Store, make_readable
+from artifacts.workspace import Workspace
 
 IMAGES = REPOSITORY / "images"
 
@@ -32,41 +32,41 @@ def present(recipe: Recipe, book: Cookbook, store: Store) -> bool:
     return in_store(entry(recipe, book).reference, store)
 
 
-def make(recipe: Recipe, book: Cookbook, kitchen: Kitchen) -> None:
+def make(recipe: Recipe, book: Cookbook, workspace: Workspace) -> None:
     """Build and push; podman's own copy is removed."""
     wanted = entry(recipe, book)
-    contexts = {need: kitchen.store.outputs / need for need in recipe.needs if not need.startswith("image/")}
+    contexts = {need: workspace.store.outputs / need for need in recipe.needs if not need.startswith("image/")}
     for name in recipe.options.get("trees", ()):
         without = shutil.ignore_patterns("__pycache__")
-        contexts[name] = shutil.copytree(REPOSITORY / name, kitchen.scratch(recipe) / name, ignore=without)
+        contexts[name] = shutil.copytree(REPOSITORY / name, workspace.scratch(recipe) / name, ignore=without)
         make_readable(contexts[name])
     arguments = {"VERSION": wanted.version, **recipe.options.get("args", {})}
     local = local_name(recipe)
     podman.build(
         _context(recipe),
         local,
-        env=kitchen.podman_environment,
-        log=kitchen.log(recipe),
+        env=workspace.podman_environment,
+        log=workspace.log(recipe),
         arguments=arguments,
         contexts=contexts,
     )
-    publish(local, wanted.reference, recipe, kitchen)
+    publish(local, wanted.reference, recipe, workspace)
 
 
-def publish(local: str, reference: str, recipe: Recipe, kitchen: Kitchen) -> None:
+def publish(local: str, reference: str, recipe: Recipe, workspace: Workspace) -> None:
     """Push a local image under its upstream name, record its digest, remove the local one."""
-    target = f"docker://{kitchen.registry.location(reference)}"
+    target = f"docker://{workspace.registry.location(reference)}"
     # Nodes unpack zstd several times as fast as gzip, and a lab's nodes share two cores.
     process.run(
         ["podman", "push", "--tls-verify=false", "--compression-format=zstd", local, target],
-        log=kitchen.log(recipe),
-        env=kitchen.podman_environment,
+        log=workspace.log(recipe),
+        env=workspace.podman_environment,
     )
-    digest = kitchen.registry.digest(reference)
+    digest = workspace.registry.digest(reference)
     if not digest:
         raise ArtifactError(f"{reference} was pushed but the registry does not have it")
-    kitchen.store.record(images={reference: digest})
-    process.run(["podman", "rmi", "--force", local], log=kitchen.log(recipe), env=kitchen.podman_environment)
+    workspace.store.record(images={reference: digest})
+    process.run(["podman", "rmi", "--force", local], log=workspace.log(recipe), env=workspace.podman_environment)
 
 
 def in_store(reference: str, store: Store) -> bool:

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from artifacts import host, process
-from artifacts.kitchen import Kitchen
 from artifacts.recipes import Cookbook, Recipe, tree_fingerprint
 from artifacts.store import REPOSITORY, ArtifactError, Store, sha256_of
+from artifacts.workspace import Workspace
 
 PROJECTS = REPOSITORY / "artifacts" / "maven"
 SUMS = "sha256sums"
@@ -32,16 +32,16 @@ def present(recipe: Recipe, book: Cookbook, store: Store) -> bool:
     return (store.outputs / recipe.slug).is_dir()
 
 
-def make(recipe: Recipe, book: Cookbook, kitchen: Kitchen) -> None:
+def make(recipe: Recipe, book: Cookbook, workspace: Workspace) -> None:
     """Fetch, compare with the pinned checksums, unpack. Raises ArtifactError for any file that differs, lacks or is too many."""
-    project, out = PROJECTS / recipe.name, kitchen.scratch(recipe) / "out"
-    _fetch(project, out / "lib", kitchen.scratch(recipe) / "repository", kitchen.log(recipe))
+    project, out = PROJECTS / recipe.name, workspace.scratch(recipe) / "out"
+    _fetch(project, out / "lib", workspace.scratch(recipe) / "repository", workspace.log(recipe))
     if faults := differences(checksums(out / "lib"), read_sums(project / SUMS)):
         raise ArtifactError(f"{recipe.name}: " + "; ".join(faults))
     for archive in sorted((out / "lib").glob("*.zip")):
         unpack(archive, out / re.sub(r"-\d.*$", "", archive.stem))
         archive.unlink()
-    kitchen.keep_output(recipe, out)
+    workspace.keep_output(recipe, out)
 
 
 def bump(recipe: Recipe, book: Cookbook, store: Store) -> list[str]:

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from artifacts import process
-from artifacts.kitchen import Kitchen
 from artifacts.recipes import Cookbook, Recipe, tree_fingerprint
 from artifacts.store import REPOSITORY, Store
+from artifacts.workspace import Workspace
 
 LISTS = REPOSITORY / "artifacts" / "python"
 UV = Path(sys.executable).parent / "uv"
@@ -28,13 +28,13 @@ def present(recipe: Recipe, book: Cookbook, store: Store) -> bool:
     return (store.outputs / recipe.slug).is_dir()
 
 
-def make(recipe: Recipe, book: Cookbook, kitchen: Kitchen) -> None:
+def make(recipe: Recipe, book: Cookbook, workspace: Workspace) -> None:
     """Install the pinned wheels into a folder; nothing is compiled and nothing of a package runs."""
-    out = kitchen.scratch(recipe) / "out"
+    out = workspace.scratch(recipe) / "out"
     command = [UV, "pip", "install", "--quiet", "--no-cache", "--require-hashes", "--only-binary", ":all:", *_target(recipe, book)]
     command += ["--target", out, "--requirement", LISTS / recipe.name / "requirements.txt"]
-    process.run(command, log=kitchen.log(recipe))
-    kitchen.keep_output(recipe, out)
+    process.run(command, log=workspace.log(recipe))
+    workspace.keep_output(recipe, out)
 
 
 def bump(recipe: Recipe, book: Cookbook, store: Store) -> list[str]:

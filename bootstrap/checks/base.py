@@ -107,9 +107,9 @@ PROBING: set[str] = set()  # checks that make pods of their own
 
 
 def check(name: str, *, probing: bool = False) -> Callable[[Check], Check]:
-    """Make a function a check: it takes the site and the playground, and gives findings.
+    """Make a function a check: it takes the site and the fixtures, and gives findings.
 
-    ``probing`` checks need the playground: short-lived pods in a namespace of their own. The others only read.
+    ``probing`` checks need the fixtures: short-lived pods in a namespace of their own. The others only read.
     """
 
     def register(function: Check) -> Check:
@@ -121,7 +121,7 @@ def check(name: str, *, probing: bool = False) -> Callable[[Check], Check]:
     return register
 
 
-def run(site: Site, names: Iterable[str], playground: Callable[[Site], Any], *, read_only: bool = False) -> list[Finding]:
+def run(site: Site, names: Iterable[str], setup: Callable[[Site], Any], *, read_only: bool = False) -> list[Finding]:
     """Run the named checks together and give what they found, in the order of their names.
 
     Raises BootstrapError, naming the known ones, for a check that does not exist.
@@ -129,14 +129,14 @@ def run(site: Site, names: Iterable[str], playground: Callable[[Site], Any], *, 
     wanted = [name for name in names if not (read_only and name in PROBING)]
     if unknown := [name for name in wanted if name not in CHECKS]:
         raise BootstrapError(f"unknown checks {', '.join(unknown)}; known: {', '.join(sorted(CHECKS))}")
-    with playground(site) if PROBING.intersection(wanted) else nullcontext() as ground, ThreadPoolExecutor(len(wanted) or 1) as pool:
-        return [finding for findings in pool.map(lambda name: _one(name, site, ground), wanted) for finding in findings]
+    with setup(site) if PROBING.intersection(wanted) else nullcontext() as fixtures, ThreadPoolExecutor(len(wanted) or 1) as pool:
+        return [finding for findings in pool.map(lambda name: _one(name, site, fixtures), wanted) for finding in findings]
 
 
-def _one(name: str, site: Site, ground: Any) -> list[Finding]:
+def _one(name: str, site: Site, fixtures: Any) -> list[Finding]:
     began = time.monotonic()
     try:
-        findings = list(CHECKS[name](site, ground)) or [Finding(name, "-", False, "there was nothing to look at")]
+        findings = list(CHECKS[name](site, fixtures)) or [Finding(name, "-", False, "there was nothing to look at")]
     except Exception as error:  # a check that breaks is a finding as well: the others still have their say
         findings = [Finding(name, "-", False, f"{type(error).__name__}: {error}" if not str(error) else str(error))]
     seconds = time.monotonic() - began

@@ -19,7 +19,7 @@ _KUBELET_TTL = re.compile(r"^kubelet_certificate_manager_(client|server)_ttl_sec
 
 
 @check("certificates")
-def certificates(site: Site, _ground: Any) -> Iterable[Finding]:
+def certificates(site: Site, _fixtures: Any) -> Iterable[Finding]:
     """No certificate ends soon: of the vault, in Secrets, of the kubeconfig, of the API servers (the others of a control plane are renewed
     with that), of the kubelets, which renew their own late."""
     least, late = site.lives["fail_days"], site.lives["fail_kubelet_days"]
@@ -33,7 +33,7 @@ def certificates(site: Site, _ground: Any) -> Iterable[Finding]:
 
 
 @check("rotation")
-def rotation(site: Site, _ground: Any) -> Iterable[Finding]:
+def rotation(site: Site, _fixtures: Any) -> Iterable[Finding]:
     """Every secret has one value."""
     found = ", ".join(f"{name} is at {stage}" for name, stage in site.rotating.items())
     detail = f"{found}; finish it by playbooks/rotate-secrets.yml -e resume=true" if found else "no rotation is unfinished"

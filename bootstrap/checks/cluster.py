@@ -15,7 +15,7 @@ _REFUSALS = (401, 403)
 
 
 @check("api")
-def api(site: Site, _ground: Any) -> list[Finding]:
+def api(site: Site, _fixtures: Any) -> list[Finding]:
     """Every address of the API tells strangers that it lives, and nothing else."""
     context = ssl.create_default_context(cadata=site.ca)
     host, port = site.api_address.rsplit(":", 1)
@@ -43,7 +43,7 @@ def _status(host: str, port: int, context: ssl.SSLContext, path: str) -> int | s
 
 
 @check("nodes")
-def nodes(site: Site, _ground: Any) -> list[Finding]:
+def nodes(site: Site, _fixtures: Any) -> list[Finding]:
     """Each node of the inventory is Ready, under no pressure, and its running kubelet has the wanted version."""
 
     def look() -> list[Finding]:
@@ -68,7 +68,7 @@ def _node(site: Site, name: str, node: dict[str, Any] | None) -> Finding:
 
 
 @check("pods")
-def pods(site: Site, _ground: Any) -> list[Finding]:
+def pods(site: Site, _fixtures: Any) -> list[Finding]:
     """Each pod of each namespace runs and is ready, or has done its work."""
 
     def look() -> list[Finding]:
@@ -105,7 +105,7 @@ def _trouble(pod: dict[str, Any]) -> str:
 
 
 @check("images")
-def images(site: Site, _ground: Any) -> list[Finding]:
+def images(site: Site, _fixtures: Any) -> list[Finding]:
     """Each container of the platform runs the image of the digest that its pod names: none goes by a tag alone, which can be moved."""
 
     def look() -> list[Finding]:
@@ -136,7 +136,7 @@ def _by_tag(pod: dict[str, Any]) -> Iterator[str]:
 
 
 @check("metrics")
-def metrics(site: Site, _ground: Any) -> list[Finding]:
+def metrics(site: Site, _fixtures: Any) -> list[Finding]:
     """The metrics API knows every node's use, and kubectl shows it."""
 
     def look() -> list[Finding]:
@@ -153,7 +153,7 @@ def metrics(site: Site, _ground: Any) -> list[Finding]:
 
 
 @check("volumes")
-def volumes(site: Site, _ground: Any) -> Iterable[Finding]:
+def volumes(site: Site, _fixtures: Any) -> Iterable[Finding]:
     """Each static volume is there and to be had, or in use."""
     phases = {volume["metadata"]["name"]: volume["status"]["phase"] for volume in site.items("/api/v1/persistentvolumes")}
     systems = defaultdict(list)
@@ -165,7 +165,7 @@ def volumes(site: Site, _ground: Any) -> Iterable[Finding]:
 
 
 @check("cron_jobs")
-def cron_jobs(site: Site, _ground: Any) -> list[Finding]:
+def cron_jobs(site: Site, _fixtures: Any) -> list[Finding]:
     """The last success of each CronJob is no older than its schedule and a run's longest time: failures are seen nowhere else."""
     found = [_cron_job(job, datetime.now(UTC)) for job in site.items("/apis/batch/v1/cronjobs")]
     return found or [Finding("cron_jobs", "-", True, "there are none")]

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from bootstrap.checks.base import POLL_SECONDS, Finding, Site, check
-from bootstrap.checks.playground import GUARDED, OPEN, Playground, probes
+from bootstrap.checks.fixtures import GUARDED, OPEN, Fixtures, probes
 
 _KUBELET_PORT = 10250
 _WIREGUARD_KEY = "network.cilium.io/wg-pub-key"
@@ -18,58 +18,58 @@ _SILENCE_SECONDS = 3.0  # a packet that is dropped is answered by nobody
 
 
 def _probed(name: str) -> None:
-    check(name, probing=True)(lambda _site, ground: ground.findings(name))
+    check(name, probing=True)(lambda _site, fixtures: fixtures.findings(name))
 
 
 @probes("dns")
-def dns(ground: Playground, _pod: str) -> Iterable[dict[str, Any]]:
+def dns(fixtures: Fixtures, _pod: str) -> Iterable[dict[str, Any]]:
     """The API's name, and a service's in short and in full."""
-    domain = ground.site.cluster_domain
-    service = ground.get("Service", "probe")["spec"]["clusterIP"]
+    domain = fixtures.site.cluster_domain
+    service = fixtures.get("Service", "probe")["spec"]["clusterIP"]
     for name, address in {
         f"kubernetes.default.svc.{domain}": "",
         "probe": service,
-        f"probe.{ground.namespace}.svc.{domain}": service,
+        f"probe.{fixtures.namespace}.svc.{domain}": service,
     }.items():
         yield {"target": name, "kind": "dns", "with": {"name": name, "address": address}}
 
 
 @probes("pod_to_pod")
-def pod_to_pod(ground: Playground, pod: str) -> Iterable[dict[str, Any]]:
+def pod_to_pod(fixtures: Fixtures, pod: str) -> Iterable[dict[str, Any]]:
     """Every other probe pod by its address, on whatever node it is."""
-    for name, address in ground.addresses.items():
+    for name, address in fixtures.addresses.items():
         if name != pod:
-            yield {"target": ground.pods[name], "kind": "http", "with": {"url": f"http://{address}:{OPEN}/", "contains": name}}
+            yield {"target": fixtures.pods[name], "kind": "http", "with": {"url": f"http://{address}:{OPEN}/", "contains": name}}
 
 
 @probes("service")
-def service(ground: Playground, _pod: str) -> Iterable[dict[str, Any]]:
+def service(fixtures: Fixtures, _pod: str) -> Iterable[dict[str, Any]]:
     """A service by its name."""
     yield {"target": "http://probe/", "kind": "http", "with": {"url": "http://probe/", "contains": "probe-"}}
 
 
 @probes("network_policy")
-def network_policy(ground: Playground, pod: str) -> Iterable[dict[str, Any]]:
+def network_policy(fixtures: Fixtures, pod: str) -> Iterable[dict[str, Any]]:
     """The guarded port answers the admitted pod and is closed to all others."""
-    for name, address in ground.addresses.items():
+    for name, address in fixtures.addresses.items():
         if name == pod:
             continue
-        if pod == ground.admitted:
+        if pod == fixtures.admitted:
             yield {
-                "target": f"{ground.pods[name]} (admitted)",
+                "target": f"{fixtures.pods[name]} (admitted)",
                 "kind": "http",
                 "with": {"url": f"http://{address}:{GUARDED}/", "contains": name},
             }
         else:
-            yield {"target": f"{ground.pods[name]} (stranger)", "kind": "no_way", "with": {"host": address, "port": GUARDED}}
+            yield {"target": f"{fixtures.pods[name]} (stranger)", "kind": "no_way", "with": {"host": address, "port": GUARDED}}
 
 
 @probes("kubelet_certificate")
-def kubelet_certificate(ground: Playground, pod: str) -> Iterable[dict[str, Any]]:
+def kubelet_certificate(fixtures: Fixtures, pod: str) -> Iterable[dict[str, Any]]:
     """The kubelets show certificates that the cluster's CA has signed."""
-    if pod == ground.admitted:
-        for name, address in ground.site.nodes.items():
-            order = {"host": address, "port": _KUBELET_PORT, "ca": ground.site.ca}
+    if pod == fixtures.admitted:
+        for name, address in fixtures.site.nodes.items():
+            order = {"host": address, "port": _KUBELET_PORT, "ca": fixtures.site.ca}
             yield {"target": name, "kind": "tls", "with": order}
 
 
@@ -78,7 +78,7 @@ for _name in ("dns", "pod_to_pod", "service", "network_policy", "kubelet_certifi
 
 
 @check("default_deny")
-def default_deny(site: Site, _ground: Playground) -> Iterable[Finding]:
+def default_deny(site: Site, _fixtures: Fixtures) -> Iterable[Finding]:
     """In every namespace of the platform and of Kubernetes one policy refuses what no other allows, both ways."""
     denied = {
         policy["metadata"]["namespace"]
@@ -91,7 +91,7 @@ def default_deny(site: Site, _ground: Playground) -> Iterable[Finding]:
 
 
 @check("pod_encryption")
-def pod_encryption(site: Site, _ground: Playground) -> Iterable[Finding]:
+def pod_encryption(site: Site, _fixtures: Fixtures) -> Iterable[Finding]:
     """Every node has a key by which the others encrypt what goes to it, or the site has said that it does without."""
     if site.pod_encryption == "none":
         yield Finding("pod_encryption", "nodes", True, "none, as the site says: the nodes' network is trusted")
@@ -103,11 +103,11 @@ def pod_encryption(site: Site, _ground: Playground) -> Iterable[Finding]:
 
 
 @check("load_balancer", probing=True)
-def load_balancer(site: Site, ground: Playground) -> Iterable[Finding]:
+def load_balancer(site: Site, fixtures: Fixtures) -> Iterable[Finding]:
     """A service's outside address answers this very machine."""
     error, address = "has no address", ""
     while time.monotonic() < site.deadline:
-        entries = ground.get("Service", "front")["status"].get("loadBalancer", {}).get("ingress") or [{}]
+        entries = fixtures.get("Service", "front")["status"].get("loadBalancer", {}).get("ingress") or [{}]
         address = entries[0].get("ip", "")
         if address:
             try:
@@ -120,7 +120,7 @@ def load_balancer(site: Site, ground: Playground) -> Iterable[Finding]:
 
 
 @check("packet_filter")
-def packet_filter(site: Site, _ground: Any) -> Iterable[Finding]:
+def packet_filter(site: Site, _fixtures: Any) -> Iterable[Finding]:
     """The port of the kubelet, which is for nodes and pods alone, gives this machine no answer, not even a refusal."""
     with ThreadPoolExecutor(32) as pool:
         return list(pool.map(lambda node: _silent(site, *node), site.nodes.items()))

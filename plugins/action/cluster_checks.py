@@ -5,7 +5,7 @@ from __future__ import annotations
 from bootstrap.ansible import KubernetesAction
 from bootstrap.checks import certificates, cluster, network, storage  # noqa: F401  (their checks register themselves)
 from bootstrap.checks.base import Site, run
-from bootstrap.checks.playground import Playground
+from bootstrap.checks.fixtures import Fixtures
 
 
 class ActionModule(KubernetesAction):
@@ -15,4 +15,4 @@ class ActionModule(KubernetesAction):
 
     def execute(self, arguments, task_vars):
         checks = arguments.pop("checks")
-        return {"findings": [finding.record() for finding in run(Site(**arguments), checks, Playground, read_only=self.check)]}
+        return {"findings": [finding.record() for finding in run(Site(**arguments), checks, Fixtures, read_only=self.check)]}

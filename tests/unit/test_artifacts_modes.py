@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from artifacts import podman, process
-from artifacts.kitchen import Kitchen
 from artifacts.recipes import Recipe
 from artifacts.registry import Registry
 from artifacts.store import Store
+from artifacts.workspace import Workspace
 
 
 @pytest.fixture(autouse=True)
@@ -60,7 +60,7 @@ def test_what_a_build_leaves_can_be_read(tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
     recipe, out = Recipe("tool", "go", 1, (), {}), source(tmp_path / "out")
     with store.exclusive():
-        Kitchen(store, Registry.none(), "amd64").keep_output(recipe, out)
+        Workspace(store, Registry.none(), "amd64").keep_output(recipe, out)
     assert modes(store.outputs / "tool") == {".": 0o755, "tool": 0o755, "lib": 0o755, "lib/log4j2.properties": 0o644}
 
 

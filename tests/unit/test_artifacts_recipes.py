@@ -12,21 +12,21 @@ import yaml
 from artifacts import recipes
 from artifacts.catalogue import Catalogue
 from artifacts.freshness import Freshness
-from artifacts.kinds import image, workspace
-from artifacts.kinds.workspace import Workspace
-from artifacts.kitchen import Kitchen
+from artifacts.kinds import go_workspace, image
+from artifacts.kinds.go_workspace import GoWorkspace
 from artifacts.recipes import Cookbook
 from artifacts.registry import Registry
 from artifacts.store import ArtifactError, Store
+from artifacts.workspace import Workspace
 
 
 @pytest.fixture
-def kitchen_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def copied_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Copies of the inputs of builds, to change at will."""
-    shutil.copytree(workspace.MODULES, tmp_path / "go")
+    shutil.copytree(go_workspace.MODULES, tmp_path / "go")
     for name in ("etcd", "coredns"):
         shutil.copytree(image.IMAGES / name, tmp_path / "images" / name)
-    monkeypatch.setattr(workspace, "MODULES", tmp_path / "go")
+    monkeypatch.setattr(go_workspace, "MODULES", tmp_path / "go")
     monkeypatch.setattr(image, "IMAGES", tmp_path / "images")
     return tmp_path
 
@@ -65,8 +65,8 @@ def test_go_modules_have_the_versions_of_the_catalogue() -> None:
     for recipe in cookbook.recipes.values():
         if recipe.kind != "go":
             continue
-        version = Workspace(cookbook).version(recipe)
-        lines = (workspace.MODULES / recipe.name / "go.mod").read_text().split("\n")
+        version = GoWorkspace(cookbook).version(recipe)
+        lines = (go_workspace.MODULES / recipe.name / "go.mod").read_text().split("\n")
         assert any(line.split()[:2] == [recipe.options["module"], version] for line in lines if line.startswith("\t"))
 
 
@@ -113,7 +113,7 @@ def test_circle_is_named(tmp_path: Path) -> None:
         Cookbook.load(Catalogue.load(), "amd64", path).select(["etcd"])
 
 
-def test_key_is_stable(kitchen_copy: Path) -> None:
+def test_key_is_stable(copied_inputs: Path) -> None:
     assert key("image/etcd") == key("image/etcd")
 
 
@@ -121,24 +121,24 @@ def test_key_is_stable(kitchen_copy: Path) -> None:
     "changed",
     ["go/etcd/go.sum", "go/etcd/go.mod", "images/etcd/Containerfile"],
 )
-def test_key_follows_every_input_of_it_and_its_needs(kitchen_copy: Path, changed: str) -> None:
+def test_key_follows_every_input_of_it_and_its_needs(copied_inputs: Path, changed: str) -> None:
     before, other = key("image/etcd"), key("image/coredns")
-    with (kitchen_copy / changed).open("a") as stream:
+    with (copied_inputs / changed).open("a") as stream:
         stream.write("\n# changed\n")
     assert key("image/etcd") != before
     assert key("image/coredns") == other
 
 
-def test_a_changed_program_is_a_thin_layer_on_what_stays(kitchen_copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_changed_program_is_a_thin_layer_on_what_stays(copied_inputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The toolbox is made anew with every change of `programs/`, its clients are not; what Python keeps beside the sources is no change."""
     for name in ("images/toolbox", "images/toolbox_base", "programs"):
-        shutil.copytree(recipes.REPOSITORY / name, kitchen_copy / name, ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(image, "REPOSITORY", kitchen_copy)
+        shutil.copytree(recipes.REPOSITORY / name, copied_inputs / name, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(image, "REPOSITORY", copied_inputs)
     before, base = key("image/toolbox"), key("image/toolbox_base")
-    (kitchen_copy / "programs/__pycache__").mkdir()
-    (kitchen_copy / "programs/__pycache__/archive.cpython-313.pyc").write_bytes(b"compiled")
+    (copied_inputs / "programs/__pycache__").mkdir()
+    (copied_inputs / "programs/__pycache__/archive.cpython-313.pyc").write_bytes(b"compiled")
     assert key("image/toolbox") == before
-    with (kitchen_copy / "programs/redis/topology.py").open("a") as stream:
+    with (copied_inputs / "programs/redis/topology.py").open("a") as stream:
         stream.write("# changed\n")
     assert key("image/toolbox") != before
     assert key("image/toolbox_base") == base
@@ -157,27 +157,27 @@ def test_an_image_is_built_with_the_trees_that_it_copies_from(tmp_path: Path, mo
     monkeypatch.setattr(image.podman, "build", build)
     monkeypatch.setattr(image, "publish", lambda *_: None)
     cookbook, store = book(), Store(tmp_path / "store")
-    image.make(cookbook.recipes["image/toolbox"], cookbook, Kitchen(store, Registry.none(), "amd64"))
+    image.make(cookbook.recipes["image/toolbox"], cookbook, Workspace(store, Registry.none(), "amd64"))
     files = {path.relative_to(given["programs"]): path.stat().st_mode & 0o777 for path in given["programs"].rglob("*")}
     assert files == {Path("redis"): 0o755, Path("redis/topology.py"): 0o644}
 
 
-def test_key_of_a_program_follows_the_libraries_that_others_raise(kitchen_copy: Path) -> None:
+def test_key_of_a_program_follows_the_libraries_that_others_raise(copied_inputs: Path) -> None:
     """Of a library that two programs need both get the newer version; what one of them alone needs is nothing to the other."""
     before, other = key("etcd"), key("cni")
-    with (kitchen_copy / "go/coredns/go.mod").open("a") as stream:
+    with (copied_inputs / "go/coredns/go.mod").open("a") as stream:
         stream.write("\nrequire google.golang.org/grpc v1.999.0 // indirect\nrequire example.com/of/its/own v1.0.0\n")
     assert key("etcd") != before
     assert key("cni") == other
 
 
 def test_the_workspace_is_that_of_the_recipes() -> None:
-    words = (workspace.MODULES / "go.work").read_text().split()
-    assert {word.removeprefix("./") for word in words if word.startswith("./")} == set(Workspace(book()).members)
+    words = (go_workspace.MODULES / "go.work").read_text().split()
+    assert {word.removeprefix("./") for word in words if word.startswith("./")} == set(GoWorkspace(book()).members)
     assert f"go{words[words.index('go') + 1]}" == book().toolchain
 
 
-def test_key_follows_version_architecture_and_toolchain(kitchen_copy: Path) -> None:
+def test_key_follows_version_architecture_and_toolchain(copied_inputs: Path) -> None:
     keys = {
         key("etcd"),
         key("etcd", book({"etcd": "9.9.9"})),
@@ -187,14 +187,14 @@ def test_key_follows_version_architecture_and_toolchain(kitchen_copy: Path) -> N
     assert len(keys) == 4
 
 
-def test_estimate_does_not_rebuild(kitchen_copy: Path) -> None:
+def test_estimate_does_not_rebuild(copied_inputs: Path) -> None:
     before = book()
     recipe = before.recipes["etcd"]
     longer = replace(recipe, options={**recipe.options, "seconds": 999})
     assert key("etcd", replace(before, recipes={**before.recipes, "etcd": longer})) == key("etcd", before)
 
 
-def test_done_needs_stamp_and_results(kitchen_copy: Path, tmp_path: Path) -> None:
+def test_done_needs_stamp_and_results(copied_inputs: Path, tmp_path: Path) -> None:
     cookbook, store = book(), Store(tmp_path / "store")
     recipe = cookbook.recipes["etcd"]
     assert not Freshness(cookbook).done(recipe, store)

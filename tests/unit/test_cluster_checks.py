@@ -8,7 +8,7 @@ import pytest
 
 from bootstrap.checks import base, cluster, network, report
 from bootstrap.checks.base import Finding
-from bootstrap.checks.playground import _folded
+from bootstrap.checks.fixtures import _folded
 from bootstrap.errors import BootstrapError
 
 RECORD = {"check": "dns", "target": "a → b", "result": "ok", "seconds": 0.5, "detail": "10.0.0.1"}
@@ -150,15 +150,15 @@ def checks(monkeypatch):
 
 def test_a_check_that_breaks_is_a_finding_and_the_others_run(checks):
     @checks("broken")
-    def broken(_site, _ground):
+    def broken(_site, _fixtures):
         raise OSError("no route")
 
     @checks("empty")
-    def empty(_site, _ground):
+    def empty(_site, _fixtures):
         return []
 
     @checks("fine")
-    def fine(_site, _ground):
+    def fine(_site, _fixtures):
         yield Finding("fine", "x", True)
 
     found = base.run(None, ["broken", "empty", "fine"], None)
@@ -169,18 +169,18 @@ def test_a_check_that_breaks_is_a_finding_and_the_others_run(checks):
 def test_checks_run_together(checks):
     barrier = threading.Barrier(3, timeout=5)
     for name in ("a", "b", "c"):
-        checks(name)(lambda _site, _ground, name=name: [Finding(name, str(barrier.wait() >= 0), True)])
+        checks(name)(lambda _site, _fixtures, name=name: [Finding(name, str(barrier.wait() >= 0), True)])
     assert all(finding.ok for finding in base.run(None, ["a", "b", "c"], None))
 
 
-def test_only_what_reads_is_checked_without_a_playground(checks):
-    checks("looks")(lambda _site, _ground: [Finding("looks", "x", True)])
-    checks("makes", probing=True)(lambda _site, _ground: [Finding("makes", "x", True)])
+def test_only_what_reads_is_checked_without_fixtures(checks):
+    checks("looks")(lambda _site, _fixtures: [Finding("looks", "x", True)])
+    checks("makes", probing=True)(lambda _site, _fixtures: [Finding("makes", "x", True)])
     assert [finding.check for finding in base.run(None, ["looks", "makes"], None, read_only=True)] == ["looks"]
 
 
 def test_an_unknown_check_is_named_with_the_known_ones(checks):
-    checks("dns")(lambda _site, _ground: [])
+    checks("dns")(lambda _site, _fixtures: [])
     with pytest.raises(BootstrapError, match="unknown checks dsn; known: dns"):
         base.run(None, ["dsn"], None)
 

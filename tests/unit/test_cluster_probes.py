@@ -12,7 +12,7 @@ import pytest
 
 from bootstrap.checks import base, network, probe_pod
 from bootstrap.checks.base import Finding
-from bootstrap.checks.playground import PROBES, Playground
+from bootstrap.checks.fixtures import PROBES, Fixtures
 
 
 class Site:
@@ -75,30 +75,30 @@ def test_a_connection_that_times_out_is_blocked(monkeypatch):
 
 
 def test_a_pod_that_does_not_run_fails_for_its_node_and_the_others_probe(monkeypatch):
-    ground = Playground(Site())
+    fixtures = Fixtures(Site())
 
     def await_pod(name, *_):
         if name == "probe-1":
             raise RuntimeError("pod probe-1 is Pending")
         return {"status": {"podIP": "10.244.0.7"}}
 
-    monkeypatch.setattr(ground, "await_pod", await_pod)
-    monkeypatch.setattr(ground, "_probe_from", lambda pod: [Finding("service", f"{ground.pods[pod]} → probe", True)])
-    assert {(finding.target, finding.ok) for finding in ground.findings("service")} == {("w-1", False), ("cp-1 → probe", True)}
+    monkeypatch.setattr(fixtures, "await_pod", await_pod)
+    monkeypatch.setattr(fixtures, "_probe_from", lambda pod: [Finding("service", f"{fixtures.pods[pod]} → probe", True)])
+    assert {(finding.target, finding.ok) for finding in fixtures.findings("service")} == {("w-1", False), ("cp-1 → probe", True)}
     assert network.dns.__name__ in PROBES
-    assert [finding.detail for finding in ground.findings("dns")] == ["pod probe-1 is Pending"]
+    assert [finding.detail for finding in fixtures.findings("dns")] == ["pod probe-1 is Pending"]
 
 
 def test_a_single_node_has_two_probe_pods():
     site = Site()
     site.nodes = {"only": "10.0.0.11"}
-    assert Playground(site).pods == {"probe-0": "only", "probe-1": "only"}
+    assert Fixtures(site).pods == {"probe-0": "only", "probe-1": "only"}
 
 
 def test_probe_pods_meet_the_restricted_level():
     site = Site()
     site.image, site.patience = "example.org/image", 60
-    pod = Playground(site)._probe_pod("probe-0", "cp-1")
+    pod = Fixtures(site)._probe_pod("probe-0", "cp-1")
     (container,) = pod["spec"]["containers"]
     assert pod["spec"]["securityContext"]["runAsNonRoot"] and pod["spec"]["securityContext"]["seccompProfile"]
     assert (

@@ -19,8 +19,8 @@ FLOOR_GIB = 3  # below this a run stops, before other programs suffer
 
 
 @dataclass
-class Kitchen:
-    """Shared by all recipes of one run; ``open_kitchen`` makes and cleans it."""
+class Workspace:
+    """Shared by all recipes of one run; ``open_workspace`` makes and cleans it."""
 
     store: Store
     registry: Registry
@@ -63,7 +63,7 @@ class Kitchen:
 
 
 @contextlib.contextmanager
-def open_kitchen(store: Store, arch: str, kinds: set[str]) -> Iterator[Kitchen]:
+def open_workspace(store: Store, arch: str, kinds: set[str]) -> Iterator[Workspace]:
     """Prepare for recipes of the given kinds; afterwards only results are left.
 
     Raises ArtifactError where a tool or the space is missing.
@@ -84,7 +84,7 @@ def open_kitchen(store: Store, arch: str, kinds: set[str]) -> Iterator[Kitchen]:
             with contextlib.ExitStack() as stack:
                 registry = stack.enter_context(Registry.serve(store)) if kinds & {"base", "image"} else Registry.none()
                 podman_environment = podman.environment(store, registry.address, storage=store.work / "podman")
-                yield Kitchen(store, registry, arch, go_environment, podman_environment)
+                yield Workspace(store, registry, arch, go_environment, podman_environment)
         finally:
             stop_watching.set()
             host.clear_work(store)

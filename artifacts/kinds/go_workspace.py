@@ -18,7 +18,7 @@ _REQUIREMENT = re.compile(r"^(?:require )?\s*(\S+) (v\d\S*)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
-class Workspace:
+class GoWorkspace:
     """The Go recipes of a book, and the folders of their module files."""
 
     book: Cookbook

@@ -1,4 +1,4 @@
-"""A namespace for the time of the checks: pods on every node that probe each other, and all that they need."""
+"""Fixtures of the checks: a namespace for their time, pods on every node that probe each other, and all that they need."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from bootstrap.kube.status import explain
 
 OPEN, GUARDED = 8080, 8081  # a probe pod answers anyone on the first port, only admitted pods on the second
 SCRIPT = Path(__file__).with_name("probe_pod.py").read_text()
-_LEFTOVER = timedelta(minutes=15)
+_ORPHANED = timedelta(minutes=15)
 _SECURITY = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
 _USER = 65532
 
-# Probes that each pod is to make: check name → function of (playground, pod name).
-Probe = Callable[["Playground", str], Iterable[dict[str, Any]]]
+# Probes that each pod is to make: check name → function of (fixtures, pod name).
+Probe = Callable[["Fixtures", str], Iterable[dict[str, Any]]]
 PROBES: dict[str, Probe] = {}
 
 
@@ -38,7 +38,7 @@ def probes(name: str) -> Callable[[Probe], Probe]:
     return register
 
 
-class Playground:
+class Fixtures:
     """Made on entering, removed on leaving, whatever happened between."""
 
     def __init__(self, site: Site) -> None:
@@ -56,7 +56,7 @@ class Playground:
         """The one probe pod that the network policy lets in everywhere."""
         return next(iter(self.pods))
 
-    def __enter__(self) -> Playground:
+    def __enter__(self) -> Fixtures:
         self._sweep()
         levels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
         meta = {"name": self.namespace, "labels": {self.site.label: "true", **levels}}
@@ -75,17 +75,17 @@ class Playground:
             self.site.api.request("DELETE", f"/api/v1/namespaces/{self.namespace}", {"propagationPolicy": "Background"})
 
     def make(self, definition: dict[str, Any]) -> dict[str, Any]:
-        """Make an object in the playground."""
+        """Make an object in the namespace."""
         if definition["kind"] != "Namespace":
             definition["metadata"]["namespace"] = self.namespace
         return self.site.api.apply(definition, "verify")
 
     def get(self, kind: str, name: str) -> dict[str, Any] | None:
-        """An object of the playground as it is now."""
+        """An object of the namespace as it is now."""
         return self.site.api.get({"apiVersion": "v1", "kind": kind, "metadata": {"name": name, "namespace": self.namespace}})
 
     def delete(self, kind: str, name: str) -> None:
-        """Remove an object of the playground at once."""
+        """Remove an object of the namespace at once."""
         reference = {"apiVersion": "v1", "kind": kind, "metadata": {"name": name, "namespace": self.namespace}}
         self.site.api.request("DELETE", self.site.api.path(reference), {"gracePeriodSeconds": "0"})
 
@@ -186,10 +186,10 @@ class Playground:
         return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": labels or {}}, "spec": spec}
 
     def _sweep(self) -> None:
-        """Remove what a run that was cut off could not remove."""
+        """Remove orphans: what a run that was cut off could not remove."""
         for space in self.site.items("/api/v1/namespaces", labelSelector=self.site.label):
             age = datetime.now(UTC) - datetime.fromisoformat(space["metadata"]["creationTimestamp"])
-            if age > _LEFTOVER and space["status"]["phase"] == "Active":
+            if age > _ORPHANED and space["status"]["phase"] == "Active":
                 self.site.api.request("DELETE", f"/api/v1/namespaces/{space['metadata']['name']}")
 
 
