@@ -26,7 +26,7 @@ DECISIONS = {
         "the networks of those who use kubectl, the controller's among them; with [0.0.0.0/0] it stays open",
     ),
     "minio_backup_s3": (
-        "nothing: the second place of all objects, and so of all backups, is a disk of this very cluster",
+        "nothing: there is no off-site copy of the objects, and so none of the backups: the secondary is a disk of this very cluster",
         "an S3 elsewhere; with {} it stays here",
     ),
 }

@@ -1,1 +1,1 @@
-"""MinIO: buckets and users as declared, and the mirror of its objects in a second place."""
+"""MinIO: buckets and users as declared, and the mirror of its objects in a secondary."""

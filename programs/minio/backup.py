@@ -1,4 +1,4 @@
-"""Mirrors every object of MinIO, as it is now, to the second place."""
+"""Mirrors every object of MinIO, as it is now, to the secondary."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from programs.archive import new_id, s3_client
-from programs.minio.mirror import OBJECTS, Place, Reader, Record, contents, objects, place, read, records, second_place
+from programs.minio.mirror import OBJECTS, Place, Reader, Record, contents, objects, place, read, records, secondary
 
 PARALLEL = 8
 WRITTEN = Path("/work") / OBJECTS
@@ -61,7 +61,7 @@ def mirror(s3: Any, target: Place, backup: str, before: str, bucket: str, item: 
 
 def main() -> None:
     """One line of progress a bucket; the result last."""
-    s3, target = s3_client("SOURCE"), second_place()
+    s3, target = s3_client("SOURCE"), secondary()
     backup, before = new_id(), Before(target)
     with ThreadPoolExecutor(PARALLEL) as pool, WRITTEN.open("w") as file:
         for bucket in sorted(item["Name"] for item in s3.list_buckets()["Buckets"]):

@@ -174,6 +174,6 @@ class Directory:
 Place = Bucket | Directory
 
 
-def second_place() -> Place:
+def secondary() -> Place:
     """The place that the environment names."""
     return Bucket() if "TARGET_ENDPOINT" in os.environ else Directory("/mirror")

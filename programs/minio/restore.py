@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from programs.archive import compare, s3_client
-from programs.minio.mirror import CHUNK, Place, Reader, Record, contents, objects, place, portions, records, second_place
+from programs.minio.mirror import CHUNK, Place, Reader, Record, contents, objects, place, portions, records, secondary
 from programs.waiting import until
 
 PARALLEL = 8
@@ -49,7 +49,7 @@ def found(s3: Any, bucket: str, item: dict[str, Any]) -> Record:
 
 def main() -> None:
     """The findings as the last line; exit 1 when anything differs."""
-    s3, source = s3_client("SCRATCH"), second_place()
+    s3, source = s3_client("SCRATCH"), secondary()
     backup, recorded = source.newest()
     wait(s3)
     with ThreadPoolExecutor(PARALLEL) as pool:

@@ -137,7 +137,7 @@ class Cluster:
         return [(idle[number].host, ("CLUSTER", "REPLICATE", openings[opening])) for number, opening in matched.items()]
 
     def relieve(self) -> list[Step]:
-        """A primary whose disk takes no more hands over to a replica with a better one."""
+        """A primary whose disk takes no more switches over to a replica with a better one."""
         pairs = [(self.by_id[owner], m) for owner in sorted(self.owners & self.by_id.keys()) for m in self.replicas_of(owner)]
         return [(m.host, ("CLUSTER", "FAILOVER")) for owner, m in pairs if not owner.writes and m.writes and m.linked]
 
