@@ -19,3 +19,13 @@ def in_bytes(quantity: str | int) -> int:
     if not found or found[2] not in _UNITS:
         raise ValueError(f"found {quantity!r}; wanted a quantity such as 512Mi or 2Gi")
     return int(float(found[1]) * _UNITS[found[2]])
+
+
+def in_cores(quantity: str | int) -> float:
+    """Processors of a quantity: `'500m'` is 0.5.
+
+    Raises:
+        ValueError: it is no such quantity.
+    """
+    text = str(quantity)
+    return float(text[:-1]) / 1000 if text.endswith("m") else float(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import time
 
@@ -12,6 +13,7 @@ from bootstrap.kube.api import KubeApi
 NAME = "toolbox"
 _ABSENT = ("unable to upgrade connection", "container not found", "error dialing backend", "not have a host assigned", "cannot exec", "EOF")
 _PACKAGE = "programs"
+_EXIT = re.compile(r"^command terminated with exit code \d+$", re.MULTILINE)  # kubectl's own word
 
 
 class ProgramError(BootstrapError):
@@ -37,7 +39,15 @@ class Toolbox:
         return found["spec"]["template"]["spec"]["containers"][0]["image"] == image
 
     def run(self, program, wanted, timeout):
-        """Run a module of the image's package with `wanted` as its input; the actions that it names.
+        """Run a program that keeps what is declared; the actions that it names. Raises ProgramError as `ask` does."""
+        answer = self.ask(program, wanted, timeout)
+        try:
+            return [str(action) for action in answer["actions"]]
+        except (KeyError, TypeError) as error:
+            raise ProgramError(f'found {answer} as its last line; wanted {{"actions": [...]}}') from error
+
+    def ask(self, program, wanted, timeout):
+        """Run a module of the image's package with `wanted` as its input; the document in the last line of its output.
 
         :raises ProgramError: it failed, did not end in `timeout` seconds, or its last line is no answer.
         """
@@ -50,16 +60,17 @@ class Toolbox:
             except subprocess.TimeoutExpired:
                 raise ProgramError(f"it did not end in {timeout} s") from None  # the cause quotes the program
             if done.returncode == 0:
-                return _actions(done.stdout)
+                return _answer(done.stdout)
             if time.monotonic() > deadline or not any(word in done.stderr for word in _ABSENT):
-                raise ProgramError((done.stderr or done.stdout).strip()[-4000:] or f"exit code {done.returncode}")
+                said = _EXIT.sub("", done.stderr).strip() or done.stdout.strip()
+                raise ProgramError(said[-4000:] or f"exit code {done.returncode}")
             time.sleep(1)
 
 
-def _actions(output):
-    """`actions` of the answer in the last line."""
+def _answer(output):
+    """The document in the last line."""
     lines = output.strip().splitlines()
     try:
-        return [str(action) for action in json.loads(lines[-1])["actions"]]
-    except (IndexError, KeyError, TypeError, ValueError) as error:
-        raise ProgramError(f'found {lines[-1:]} as its last line; wanted {{"actions": [...]}}') from error
+        return json.loads(lines[-1])
+    except (IndexError, ValueError) as error:
+        raise ProgramError(f"found {lines[-1:]} as its last line; wanted a JSON document") from error

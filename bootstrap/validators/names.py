@@ -8,7 +8,8 @@ from .findings import Finding
 from .values import near
 
 PRIVATE = ("ansible_", "lab_", "site_")  # Ansible's own, those of the command `lab`, and those that a site keeps for itself
-OF_A_RUN = ("backup_first", "confirm", "prune", "require_cluster_timeout", "resume")  # of the command line: no role has them as an option
+# Of the command line: no role has them as an option.
+OF_A_RUN = ("accept", "backup_first", "confirm", "node", "output", "prune", "require_cluster_timeout", "resume")
 
 
 def check_unknown(site) -> Iterator[Finding]:

@@ -15,7 +15,7 @@ from programs.protocol import Refusal, Wanted
 from programs.redis import connection
 from programs.redis.keeper import look
 from programs.redis.objects import ADMIN
-from programs.redis.shape import SLOTS, Cluster, Known, Member
+from programs.redis.topology import SLOTS, Cluster, Known, Member
 
 ATTEMPT = 1.5  # seconds
 

@@ -1,0 +1,206 @@
+"""What the cluster is just now: its nodes, etcd's members, the systems and their members, and the volumes that lie on one node alone."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from bootstrap.errors import BootstrapError
+from bootstrap.kube.api import KubeApi
+from bootstrap.kube.toolbox import Toolbox
+
+CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
+HOSTNAME = "kubernetes.io/hostname"
+_PKI = "/etc/kubernetes/pki/etcd"
+_CLIENT = [f"--cacert={_PKI}/ca.crt", f"--cert={_PKI}/healthcheck-client.crt", f"--key={_PKI}/healthcheck-client.key"]
+_ETCDCTL = ["etcdctl", *_CLIENT, "--command-timeout=4s", "--write-out=json"]
+_SECONDS = 20  # that a command in a pod may take
+_PATIENCE = 15  # seconds that a system has to answer, on a crowded machine
+
+
+@dataclass(frozen=True)
+class Node:
+    """A node as the API server knows it."""
+
+    name: str
+    control_plane: bool
+    ready: bool
+    cordoned: bool
+    version: str = ""  # of the kubelet that runs
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Etcd:
+    """Members of etcd by name, and whether each answers; empty where none could be asked, with the reason."""
+
+    members: Mapping[str, bool]
+    leader: str = ""
+    size: int = 0  # bytes of the largest database
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class System:
+    """A system: where its members run, and what it says of itself (see programs.membership).
+
+    `held`: why it cannot lose the members that it was asked about; `alone`: those of them that hold something nobody else has.
+    """
+
+    name: str
+    members: Mapping[str, str]  # pod → node, "" while it is on none
+    leaders: Sequence[str] = ()
+    whole: bool = False
+    why: str = ""
+    held: Sequence[str] = ()
+    alone: Sequence[str] = ()
+
+    def on(self, nodes: Iterable[str]) -> list[str]:
+        """Its members on these nodes."""
+        return sorted(pod for pod, node in self.members.items() if node in set(nodes))
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A persistent volume that lies on one node, and the claim that has it, as namespace/name."""
+
+    name: str
+    node: str
+    claim: str
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """All of it."""
+
+    nodes: Mapping[str, Node]
+    etcd: Etcd
+    systems: Sequence[System] = ()
+    volumes: Sequence[Volume] = ()
+    pods: Mapping[str, Sequence[str]] = field(default_factory=dict)  # node → namespace/name of what a drain would move
+
+
+class Reader:
+    """Reads a cluster.
+
+    :param arguments: `kubeconfig`, `kubectl`, the `namespace` of the toolbox, from which systems are asked, and `systems`: what each
+        role says of its membership, as {system, namespace, workload, program, input}.
+    :param lost: nodes that the systems are asked about.
+    """
+
+    def __init__(self, api: KubeApi, arguments: Mapping[str, Any], lost: Iterable[str] = ()) -> None:
+        self._api, self._systems, self._lost = api, arguments["systems"], set(lost)
+        self._kubeconfig, self._kubectl, self._namespace = arguments["kubeconfig"], arguments["kubectl"], arguments["namespace"]
+
+    def read(self) -> Cluster:
+        """The cluster, everything at once. Raises ApiError where the API server cannot be asked."""
+        nodes = {node.name: node for node in map(_node, self._items("/api/v1/nodes"))}
+        pods, volumes = self._items("/api/v1/pods"), list(self._volumes())
+        placed = _placed(pods, volumes)
+        with ThreadPoolExecutor(1 + len(self._systems)) as pool:
+            etcd = pool.submit(self._etcd, pods)
+            there = [one for one in self._systems if placed(one["namespace"], one["workload"])]  # what is deployed
+            systems = list(pool.map(lambda one: self._system(one, placed), there))
+        return Cluster(nodes, etcd.result(), systems, volumes, _movable(pods))
+
+    def _items(self, path: str) -> list[dict[str, Any]]:
+        return self._api.request("GET", path)["items"]
+
+    def _volumes(self) -> Iterable[Volume]:
+        for item in self._items("/api/v1/persistentvolumes"):
+            terms = item["spec"].get("nodeAffinity", {}).get("required", {}).get("nodeSelectorTerms", [])
+            rules = [rule for term in terms for rule in term.get("matchExpressions", []) if rule["key"] == HOSTNAME]
+            places = [value for rule in rules for value in rule["values"]]
+            claim = item["spec"].get("claimRef")
+            if len(places) == 1 and claim:
+                yield Volume(item["metadata"]["name"], places[0], f"{claim['namespace']}/{claim['name']}")
+
+    def _etcd(self, pods: Sequence[dict[str, Any]]) -> Etcd:
+        members = [pod for pod in pods if pod["metadata"].get("labels", {}).get("component") == "etcd"]
+        running = [pod["metadata"]["name"] for pod in members if _is_ready(pod)]
+        why = "no member is ready"
+        for name in running:
+            try:
+                listed = json.loads(self._exec(name, [*_ETCDCTL, "member", "list"]))["members"]
+                # It gives those that answer, and a failure beside them when one does not.
+                answered = json.loads(self._exec(name, [*_ETCDCTL, "endpoint", "status", "--cluster"], strict=False) or "[]")
+            except (BootstrapError, ValueError, KeyError) as error:
+                why = f"{name}: {error}"
+                continue
+            status = {one["Status"]["header"]["member_id"]: one["Status"] for one in answered}
+            names = {member["ID"]: member.get("name") or member["peerURLs"][0] for member in listed}
+            leader = next((names.get(one["leader"], "") for one in status.values() if one.get("leader")), "")
+            size = max((one.get("dbSize", 0) for one in status.values()), default=0)
+            return Etcd({name: identity in status for identity, name in names.items()}, leader, size)
+        return Etcd({}, why=why)
+
+    def _exec(self, pod: str, command: Sequence[str], strict: bool = True) -> str:
+        words = [self._kubectl, f"--kubeconfig={self._kubeconfig}", "--namespace=kube-system", "exec", pod, "--", *command]
+        try:
+            done = subprocess.run(words, capture_output=True, text=True, timeout=_SECONDS, check=False)
+        except subprocess.TimeoutExpired:
+            raise BootstrapError(f"kubectl exec did not end in {_SECONDS} s") from None
+        if done.returncode and strict:
+            raise BootstrapError((done.stderr or done.stdout).strip()[-300:])
+        return done.stdout
+
+    def _system(self, one: Mapping[str, Any], placed: Callable[[str, str], dict[str, str]]) -> System:
+        members = placed(one["namespace"], one["workload"])
+        lost = sorted(pod for pod, node in members.items() if node in self._lost)
+        toolbox = Toolbox(self._kubeconfig, self._kubectl, self._namespace, patience=5)
+        try:
+            said = toolbox.ask(one["program"], {"patience": _PATIENCE, **one["input"], "lost": lost}, _SECONDS)
+        except BootstrapError as error:
+            reason = f"it does not say how it is: {error}"
+            return System(one["system"], members, why=reason, held=[reason] if lost else [])
+        return System(one["system"], members, said["leaders"], said["whole"], said["why"], said["held"], said.get("alone", []))
+
+
+def _node(item: dict[str, Any]) -> Node:
+    meta = item["metadata"]
+    return Node(
+        name=meta["name"],
+        control_plane=CONTROL_PLANE in meta.get("labels", {}),
+        ready=_is_ready(item),
+        cordoned=bool(item["spec"].get("unschedulable")),
+        version=item["status"]["nodeInfo"]["kubeletVersion"],
+        labels=meta.get("labels", {}),
+    )
+
+
+def _is_ready(item: dict[str, Any]) -> bool:
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in item["status"].get("conditions", []))
+
+
+def _owner(pod: dict[str, Any], kind: str) -> str:
+    return next((owner["name"] for owner in pod["metadata"].get("ownerReferences", []) if owner["kind"] == kind), "")
+
+
+def _placed(pods: Sequence[dict[str, Any]], volumes: Sequence[Volume]) -> Callable[[str, str], dict[str, str]]:
+    """Where the members of a StatefulSet are; one that is on no node belongs where its volume lies."""
+    places = {volume.claim: volume.node for volume in volumes}
+
+    def of(namespace: str, workload: str) -> dict[str, str]:
+        found = {}
+        for pod in pods:
+            if pod["metadata"]["namespace"] == namespace and _owner(pod, "StatefulSet") == workload:
+                claims = (volume.get("persistentVolumeClaim", {}).get("claimName") for volume in pod["spec"].get("volumes", []))
+                lies = next((places[f"{namespace}/{claim}"] for claim in claims if f"{namespace}/{claim}" in places), "")
+                found[pod["metadata"]["name"]] = pod["spec"].get("nodeName") or lies
+        return found
+
+    return of
+
+
+def _movable(pods: Sequence[dict[str, Any]]) -> dict[str, list[str]]:
+    """Node → the pods that a drain moves away: neither static ones, nor of DaemonSets, nor such as have ended."""
+    found: dict[str, list[str]] = {}
+    for pod in pods:
+        fixed = _owner(pod, "DaemonSet") or _owner(pod, "Node") or pod["status"].get("phase") in ("Succeeded", "Failed")
+        if not fixed and (node := pod["spec"].get("nodeName")):
+            found.setdefault(node, []).append(f"{pod['metadata']['namespace']}/{pod['metadata']['name']}")
+    return {node: sorted(names) for node, names in found.items()}
