@@ -103,6 +103,8 @@ FORMS: dict[str, Kind] = {
     "rbac_viewer_groups": kinds.group,
     "site_secrets_file": kinds.path,
     "ssh_hardening_allow_users": kinds.user,
+    "status_report": kinds.path,
+    "status_restored": kinds.path,
     "storage_directories": kinds.label,
     "storage_path": kinds.path,
     "time_sync_pools": kinds.host,

@@ -20,6 +20,9 @@ JUDGED_ELSEWHERE = {
     *("platform_node_cidr", "platform_pod_cidr", "platform_service_cidr", "platform_size", "backup_known", "backup_systems"),
     # A caller's, never a site's.
     *("component_name", "component_template", "component_confirmed", "component_secrets", "component_services", "component_systems"),
+    *("chart_artifact", "chart_name", "chart_namespace"),
+    # Held against the cluster itself, by bootstrap.nodes.admission.
+    *("maintenance_accepted", "maintenance_node"),
 }
 
 
