@@ -15,7 +15,7 @@ from tests.chaos.systems import SYSTEMS
 pytestmark = pytest.mark.long
 
 SECONDS = 3600
-ANY_VOLUME = f"set -- {DATA}/*/vol-*.claim; mark=$1"
+A_MEMBERS = f"mark=$(grep -l '/data-.*-[0-9]' {DATA}/*/vol-*.claim | head -n 1)"  # whose claim has a number
 
 
 def owners() -> dict[str, tuple[str, str]]:
@@ -48,11 +48,11 @@ def test_every_disk_says_whose_data_it_holds():
 
 def test_a_disk_with_the_data_of_another_member_is_refused_by_name():
     node = lab().topology.nodes[-1].name
-    claim = json.loads(shell(node, f"{ANY_VOLUME}; cp $mark /tmp/mark; cat $mark; sed -i 's/-[0-9]*\",/-77\",/' $mark"))["claim"]
+    claim = json.loads(shell(node, f"{A_MEMBERS}; cp $mark /tmp/mark; cat $mark; sed -i 's/-[0-9]*\",/-77\",/' $mark"))["claim"]
     try:
         code, output = stages.run("playbooks/storage.yml", "--limit", f"localhost,{node}")
     finally:
-        shell(node, f"{ANY_VOLUME}; mv /tmp/mark $mark")
+        shell(node, f"{A_MEMBERS}; mv /tmp/mark $mark")
     assert code != 0
     assert claim in output and "-77" in output and "found data of the claim" in output
 
