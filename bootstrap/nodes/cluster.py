@@ -103,7 +103,7 @@ class Reader:
         placed = _placed(pods, volumes)
         with ThreadPoolExecutor(1 + len(self._systems)) as pool:
             etcd = pool.submit(self._etcd, pods)
-            there = [one for one in self._systems if placed(one["namespace"], one["workload"])]  # what is deployed
+            there = [one for one in self._systems if placed(one)]  # what is deployed
             systems = list(pool.map(lambda one: self._system(one, placed), there))
         return Cluster(nodes, etcd.result(), systems, volumes, _movable(pods))
 
@@ -148,8 +148,8 @@ class Reader:
             raise BootstrapError((done.stderr or done.stdout).strip()[-300:])
         return done.stdout
 
-    def _system(self, one: Mapping[str, Any], placed: Callable[[str, str], dict[str, str]]) -> System:
-        members = placed(one["namespace"], one["workload"])
+    def _system(self, one: Mapping[str, Any], placed: Callable[[Mapping[str, Any]], dict[str, str]]) -> System:
+        members = placed(one)
         lost = sorted(pod for pod, node in members.items() if node in self._lost)
         toolbox = Toolbox(self._kubeconfig, self._kubectl, self._namespace, patience=5)
         try:
@@ -180,14 +180,14 @@ def _owner(pod: dict[str, Any], kind: str) -> str:
     return next((owner["name"] for owner in pod["metadata"].get("ownerReferences", []) if owner["kind"] == kind), "")
 
 
-def _placed(pods: Sequence[dict[str, Any]], volumes: Sequence[Volume]) -> Callable[[str, str], dict[str, str]]:
-    """Where the members of a StatefulSet are; one that is on no node belongs where its volume lies."""
+def _placed(pods: Sequence[dict[str, Any]], volumes: Sequence[Volume]) -> Callable[[Mapping[str, Any]], dict[str, str]]:
+    """Where the members of a system's StatefulSets are; one that is on no node belongs where its volume lies."""
     places = {volume.claim: volume.node for volume in volumes}
 
-    def of(namespace: str, workload: str) -> dict[str, str]:
-        found = {}
+    def of(system: Mapping[str, Any]) -> dict[str, str]:
+        namespace, workloads, found = system["namespace"], [system["workload"], *system.get("other_workloads", [])], {}
         for pod in pods:
-            if pod["metadata"]["namespace"] == namespace and _owner(pod, "StatefulSet") == workload:
+            if pod["metadata"]["namespace"] == namespace and _owner(pod, "StatefulSet") in workloads:
                 claims = (volume.get("persistentVolumeClaim", {}).get("claimName") for volume in pod["spec"].get("volumes", []))
                 lies = next((places[f"{namespace}/{claim}"] for claim in claims if f"{namespace}/{claim}" in places), "")
                 found[pod["metadata"]["name"]] = pod["spec"].get("nodeName") or lies

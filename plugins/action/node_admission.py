@@ -9,7 +9,7 @@ from bootstrap.nodes.admission import OPERATIONS, Request, judge
 from bootstrap.nodes.cluster import Reader
 from bootstrap.validators.findings import headline, report
 
-ADVICE = "Nothing was changed."
+ADVICE = "No pod was moved."
 
 
 class ActionModule(KubernetesAction):

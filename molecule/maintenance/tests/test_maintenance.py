@@ -20,6 +20,8 @@ def test_every_node_takes_pods_and_no_operation_has_one_in_hand(objects):
     [
         (["playbooks/drain.yml"], "the name of a node"),
         (["playbooks/drain.yml", "-e", "node=nowhere"], "a name that is not in the cluster"),
+        (["playbooks/uncordon.yml", "-e", "node=nowhere"], "a name that is not in the cluster"),
+        (["playbooks/reboot.yml", "-e", "node=nowhere"], "a name that is not in the cluster"),
     ],
 )
 def test_what_is_not_safe_is_refused_and_nothing_is_changed(words, said, objects):
