@@ -105,7 +105,7 @@ def _etcd_keeps_its_quorum(request: Request, cluster: Cluster) -> Iterator[Findi
     if len(etcd.members) == 1:
         return  # said of the control plane
     left = [name for name, answers in etcd.members.items() if answers and name not in lost]
-    size = len(etcd.members) - (len(lost) if operation.leaves else 0)
+    size = len(etcd.members) - (len([name for name in lost if name in etcd.members]) if operation.leaves else 0)
     if len(left) < size // 2 + 1:
         silent = ", ".join(name for name, answers in etcd.members.items() if not answers and name not in lost)
         found = f"{len(left)} of {size} members left, {silent} does not answer"
@@ -149,6 +149,19 @@ def _volumes_have_another_copy(request: Request, cluster: Cluster) -> Iterator[F
             yield Finding(volume.node, "volume", f"{volume.claim} has its only copy here", "another copy", remedy)
 
 
+def _members_find_room(request: Request, cluster: Cluster) -> Iterator[Finding]:
+    """Members that have to move have nodes to move to: no two of a system on one."""
+    if not request.operation.leaves or not request.operation.lasting:
+        return
+    left = [node.name for node in cluster.nodes.values() if node.workloads and node.name not in request.nodes]
+    for system in cluster.systems:
+        members = system.on(request.nodes)
+        if members and len(system.members) > len(left) and system.name not in request.accepted:
+            found = f"{len(system.members)} members, and {len(left)} nodes for them without {', '.join(request.nodes)}"
+            remedy = f"Add a node first (scale.yml), or say -e accept={system.name} if two of its members may share one"
+            yield Finding(request.nodes[0], system.name, found, "a node for each member", remedy)
+
+
 RULES: Sequence[Callable[[Request, Cluster], Iterator[Finding]]] = (
     _one_at_a_time,
     _others_serve,
@@ -156,4 +169,5 @@ RULES: Sequence[Callable[[Request, Cluster], Iterator[Finding]]] = (
     _etcd_keeps_its_quorum,
     _systems_carry_it,
     _volumes_have_another_copy,
+    _members_find_room,
 )

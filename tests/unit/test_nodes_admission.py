@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from bootstrap.nodes.admission import OPERATIONS, Request, judge
-from bootstrap.nodes.cluster import Cluster, Etcd, Node, System, Volume
+from bootstrap.nodes.cluster import Cluster, Node, System, Volume
+from bootstrap.nodes.etcd import Etcd
 
 NAMES = ["cp-1", "cp-2", "cp-3", "w-1", "w-2", "w-3"]
 NATS = System("nats", {"nats-0": "w-1", "nats-1": "w-2", "nats-2": "w-3"}, leaders=["nats-0"], whole=True)
@@ -18,6 +19,11 @@ def cluster(*systems, planes=3, silent=(), away=(), cordoned=(), volumes=()):
     nodes = {name: Node(name, name.startswith("cp-"), name not in away, name in cordoned) for name in names}
     etcd = Etcd({name: name not in silent for name in names if name.startswith("cp-")}, leader="cp-1")
     return Cluster(nodes, etcd, systems, volumes)
+
+
+def tainted(cluster):
+    """Its control planes take no workloads."""
+    return replace(cluster, nodes={name: replace(node, workloads=not node.control_plane) for name, node in cluster.nodes.items()})
 
 
 def asked(operation, *nodes, of, accepted=()):
@@ -49,6 +55,7 @@ REFUSED = [
     ("reboot", ["w-1"], cluster(BEHIND), "w-1", ["1 of 3", "7 behind"]),
     ("drain", ["w-1"], cluster(NEO4J), "w-1", ["serves alone", "-e accept=neo4j"]),
     ("wipe", ["w-1"], cluster(NEO4J), "w-1", ["the only copy", "backup.yml -t neo4j", "-e accept=neo4j"]),
+    ("remove", ["w-1"], tainted(cluster(NATS)), "w-1", ["3 members, and 2 nodes", "scale.yml", "-e accept=nats"]),
     ("remove", ["w-2"], cluster(volumes=[Volume("pvc-1", "w-2", "shop/data")]), "w-2", ["only copy", "-e accept=shop/data"]),
 ]
 

@@ -2,7 +2,8 @@
 
 from datetime import UTC, datetime
 
-from bootstrap.nodes.cluster import Cluster, Etcd, Node, System
+from bootstrap.nodes.cluster import Cluster, Node, System
+from bootstrap.nodes.etcd import Etcd
 from bootstrap.nodes.status import Backup, Room, Status, backups, room, text
 
 GIB = 2**30
