@@ -105,7 +105,7 @@ def _nodes(runs: dict[str, Any]) -> str:
     headings = ("Operation", "Three nodes", "Nine nodes", "Growth", "Tasks elsewhere: 3", "9 nodes", "API calls: 3", "9 nodes")
     text = (
         "One worker more, without systems, so that what grows with the cluster shows; nine nodes share the same cores. Tasks elsewhere are "
-        f"those on each worker that the operation is not about. Wanted: at most {_GROWTH} times as long, and at most {_FEW} tasks elsewhere, "
+        f"those on each worker that the operation is not about. Wanted: at most {_GROWTH} times as long and {_FEW} tasks elsewhere, "
         "where a worker joins or is made anew.\n\n"
     )
     verdict = "".join(f"\n- More than wanted. {miss}." for miss in missed)
