@@ -38,7 +38,7 @@ OPERATIONS = {
 
 @dataclass(frozen=True)
 class Request:
-    """An operation on nodes; `accepted` are names of systems and claims whose absence or loss the operator has accepted."""
+    """An operation on nodes; `accepted` are names of systems, claims and other nodes whose absence or loss the operator has accepted."""
 
     operation: Operation
     nodes: Sequence[str]
@@ -74,9 +74,10 @@ def _others_serve(request: Request, cluster: Cluster) -> Iterator[Finding]:
     for node in cluster.nodes.values():
         if node.name in request.nodes:
             continue
-        if not node.ready:
+        if not node.ready and node.name not in request.accepted:
             wanted = f"every other node Ready before {', '.join(request.nodes)} goes"
-            yield Finding(node.name, "node", "not Ready", wanted, "Bring it back first, or operate on it")
+            remedy = f"Bring it back first, or operate on it, or say -e accept={node.name} where that is for later"
+            yield Finding(node.name, "node", "not Ready", wanted, remedy)
         elif node.cordoned:
             wanted = f"no other node out of service before {', '.join(request.nodes)} goes"
             yield Finding(node.name, "node", "cordoned", wanted, f"playbooks/uncordon.yml -e node={node.name}")
@@ -122,8 +123,17 @@ def _systems_carry_it(request: Request, cluster: Cluster) -> Iterator[Finding]:
 def _system(request: Request, system: System, node: str, members: Sequence[str]) -> Iterator[Finding]:
     operation, accepted = request.operation, system.name in request.accepted
     for reason in system.held:
-        remedy = f"Wait until it is whole (playbooks/status.yml){': ' + system.why if system.why else ''}"
-        yield Finding(node, system.name, reason, f"one that does without {', '.join(members)}", remedy)
+        waiting = f"Wait until it is whole (playbooks/status.yml): {system.why}. " if system.why else ""
+        wanted = f"one that does without {', '.join(members)}"
+        if reason in system.losing and not operation.keeps:
+            yield Finding(
+                node, system.name, reason, wanted, waiting or "It would lose data: move one of its members first, or keep the disk"
+            )
+        elif not accepted:
+            remedy = f"{waiting}-e accept={system.name} if it may stop until the node is back"
+            yield Finding(node, system.name, reason, wanted, remedy)
+        else:
+            yield Finding(node, system.name, reason, "nothing: it is accepted that it stops meanwhile", fatal=False)
     if not system.alone or accepted:
         return
     alone = ", ".join(system.alone)

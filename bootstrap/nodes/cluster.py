@@ -35,7 +35,8 @@ class Node:
 class System:
     """A system: where its members run, and what it says of itself (see programs.membership).
 
-    `held`: why it cannot lose the members that it was asked about; `alone`: those of them that hold something nobody else has.
+    `held`: why it does not go on without the members that it was asked about; `losing`: for which of these reasons it loses data when they
+    come back empty; `alone`: those of them that hold something nobody else has.
     """
 
     name: str
@@ -44,6 +45,7 @@ class System:
     whole: bool = False
     why: str = ""
     held: Sequence[str] = ()
+    losing: Sequence[str] = ()
     alone: Sequence[str] = ()
 
     def on(self, nodes: Iterable[str]) -> list[str]:
@@ -114,8 +116,8 @@ class Reader:
             said = toolbox.ask(one["program"], {"patience": _PATIENCE, **one["input"], "lost": lost}, _SECONDS)
         except BootstrapError as error:
             reason = f"it does not say how it is: {error}"
-            return System(one["system"], members, why=reason, held=[reason] if lost else [])
-        return System(one["system"], members, said["leaders"], said["whole"], said["why"], said["held"], said.get("alone", []))
+            return System(one["system"], members, why=reason, held=[reason][: len(lost)], losing=[reason])
+        return System(one["system"], members, **{name: said[name] for name in ("leaders", "whole", "why", "held", "losing", "alone")})
 
 
 def _node(item: dict[str, Any]) -> Node:
