@@ -55,7 +55,7 @@ class System:
 
 @dataclass(frozen=True)
 class Volume:
-    """A persistent volume that lies on one node, and the claim that has it, as namespace/name."""
+    """A persistent volume that lies on one node, and the claim that has it, as namespace/name; "" while none has."""
 
     name: str
     node: str
@@ -104,9 +104,9 @@ class Reader:
             terms = item["spec"].get("nodeAffinity", {}).get("required", {}).get("nodeSelectorTerms", [])
             rules = [rule for term in terms for rule in term.get("matchExpressions", []) if rule["key"] == HOSTNAME]
             places = [value for rule in rules for value in rule["values"]]
-            claim = item["spec"].get("claimRef")
-            if len(places) == 1 and claim:
-                yield Volume(item["metadata"]["name"], places[0], f"{claim['namespace']}/{claim['name']}")
+            if len(places) == 1:
+                claim = item["spec"].get("claimRef")
+                yield Volume(item["metadata"]["name"], places[0], f"{claim['namespace']}/{claim['name']}" if claim else "")
 
     def _system(self, one: Mapping[str, Any], placed: Callable[[Mapping[str, Any]], dict[str, str]]) -> System:
         members = placed(one)

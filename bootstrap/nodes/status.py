@@ -25,7 +25,8 @@ _UNDER_WAY = {
     "reboot": ("its restart is not over", "playbooks/reboot.yml -e node={node}"),
     "replace": ("it is being made anew", "playbooks/reprovision.yml -e node={node} -e data=keep"),
     "wipe": ("it is being made anew", "playbooks/reprovision.yml -e node={node} -e data=wipe"),
-    "return": ("it is being made anew", "playbooks/reprovision.yml -e node={node} -e data=keep"),
+    "return-keep": ("it is being made anew", "playbooks/reprovision.yml -e node={node} -e data=keep"),
+    "return-wipe": ("it is being made anew", "playbooks/reprovision.yml -e node={node} -e data=wipe"),
     "remove": ("it is being removed", "playbooks/scale.yml -e remove={node}"),
 }
 

@@ -64,7 +64,7 @@ leaders:
   elements: str
   returned: success
 volumes:
-  description: Persistent volumes that lie on the nodes alone, with the claim that has each, as namespace/name.
+  description: Persistent volumes that lie on the nodes alone, with the claim that has each, as namespace/name, if any.
   type: list
   elements: dict
   returned: success
