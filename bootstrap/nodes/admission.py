@@ -154,7 +154,12 @@ def _volumes_have_another_copy(request: Request, cluster: Cluster) -> Iterator[F
     copied = {pod for system in cluster.systems for pod in system.members}
     for volume in cluster.volumes:
         name = volume.claim.partition("/")[2]
-        if volume.claim and volume.node in request.nodes and not any(name.endswith(f"-{pod}") for pod in copied) and volume.claim not in request.accepted:
+        if (
+            volume.claim
+            and volume.node in request.nodes
+            and not any(name.endswith(f"-{pod}") for pod in copied)
+            and volume.claim not in request.accepted
+        ):
             remedy = f"Save what is in it, then say -e accept={volume.claim}"
             yield Finding(volume.node, "volume", f"{volume.claim} has its only copy here", "another copy", remedy)
 

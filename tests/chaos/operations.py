@@ -46,6 +46,11 @@ def node(role: str, *, but: Sequence[System] = ()) -> Node:
     raise ClusterError(f"every {role} has a member of {', '.join(system.name for system in but)}")
 
 
+def stopping(away: Node) -> list[str]:
+    """Systems that do not go on without the members on a node: they may stop meanwhile, by name."""
+    return [system.name for system in deployed() if system.replicas == 1 or away.members[system.name] > system.spare]
+
+
 def alone() -> list[System]:
     """Systems that have one member."""
     return [system for system in deployed() if system.replicas == 1]

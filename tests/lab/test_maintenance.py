@@ -9,22 +9,22 @@ import pytest
 
 from tests import stages
 from tests.chaos.cluster import kubectl, nodes_ready, objects
-from tests.chaos.operations import SECONDS, alone, cordoned, judge, node, run
+from tests.chaos.operations import SECONDS, Node, cordoned, judge, node, run, stopping
 
 pytestmark = pytest.mark.long
 
 HELD_SECONDS = 60
 
 
-def accepted() -> str:
-    """The option by which systems with one member may be away."""
-    return f"accept={','.join(system.name for system in alone())}"
+def accepted(away: Node) -> list[str]:
+    """The options by which a node may go for whose members a system stops."""
+    return ["-e", f"node={away.name}", "-e", f"accept={','.join(stopping(away))}"]
 
 
 def test_a_drained_node_has_no_pods_and_comes_back_with_all(write):
     worker = node("worker")
     streams, since = write(worker.name), time.time()
-    options = ["-e", f"node={worker.name}", "-e", accepted()]
+    options = accepted(worker)
     run("playbooks/drain.yml", *options)
     assert cordoned() == [worker.name]
     there = {
@@ -35,20 +35,21 @@ def test_a_drained_node_has_no_pods_and_comes_back_with_all(write):
     assert "changed=0" in run("playbooks/drain.yml", *options).split("PLAY RECAP")[1]
     run("playbooks/uncordon.yml", "-e", f"node={worker.name}")
     assert cordoned() == []
-    judge([stream for stream in streams if worker.members[stream.system.name] < stream.system.replicas], since, worker)
+    judge([stream for stream in streams if stream.system.name not in stopping(worker)], since, worker)
 
 
 def test_a_node_restarts(write):
     worker = node("worker")
     streams, since = write(worker.name), time.time()
-    output = run("playbooks/reboot.yml", "-e", f"node={worker.name}")
+    output = run("playbooks/reboot.yml", *accepted(worker))
     assert nodes_ready() and cordoned() == []
     assert f"{worker.name} " in output.split("PLAY RECAP")[1]
     judge(streams, since, worker)
 
 
 def test_a_drain_that_a_budget_holds_ends_and_says_by_what():
-    worker, name = node("worker").name, "held"
+    away, name = node("worker"), "held"
+    worker = away.name
     pod = {"metadata": {"labels": {"app": name}}, "spec": objects("deployment", "toolbox")[0]["spec"]["template"]["spec"]}
     pod["spec"] |= {"nodeName": worker, "tolerations": []}
     pod["spec"]["containers"][0]["command"] = ["sleep", "infinity"]
@@ -70,8 +71,8 @@ def test_a_drain_that_a_budget_holds_ends_and_says_by_what():
             kubectl("create", "--filename=-", text=json.dumps(item))
         kubectl("rollout", "status", f"deployment/{name}", "--timeout=60s", seconds=90)
         began = time.monotonic()
-        options = ["-e", f"node={worker}", "-e", accepted(), "-e", f"maintenance_drain_timeout={HELD_SECONDS}"]
-        code, output = stages.run("playbooks/drain.yml", *options, seconds=SECONDS)
+        options = ["-e", f"maintenance_drain_timeout={HELD_SECONDS}"]
+        code, output = stages.run("playbooks/drain.yml", *accepted(away), *options, seconds=SECONDS)
     finally:
         kubectl("delete", "deployment,poddisruptionbudget", name, "--ignore-not-found")
     assert code != 0 and name in output and "not drained in" in output, output[-3000:]
