@@ -4,6 +4,7 @@ system than docs/reliability.md says of a node that restarts."""
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -51,11 +52,6 @@ def stopping(away: Node) -> list[str]:
     return [system.name for system in deployed() if system.replicas == 1 or away.members[system.name] > system.spare]
 
 
-def alone() -> list[System]:
-    """Systems that have one member."""
-    return [system for system in deployed() if system.replicas == 1]
-
-
 def cordoned() -> list[str]:
     """Nodes that take no pods."""
     return [node["metadata"]["name"] for node in objects("nodes") if node["spec"].get("unschedulable")]
@@ -66,6 +62,11 @@ def run(playbook: str, *options: str, seconds: float = SECONDS) -> str:
     code, output = stages.run(playbook, *options, seconds=seconds)
     assert code == 0, output[-5000:]
     return output
+
+
+def changed(output: str) -> set[str]:
+    """Hosts on which a run changed something."""
+    return set(re.findall(r"^(\S+) +: ok=\d+ +changed=[1-9]", output, re.MULTILINE))
 
 
 def killed(playbook: str, *options: str, task: int, delay: float = 0.0) -> str:
