@@ -1,5 +1,5 @@
-"""The cluster grows and shrinks under streams of acknowledged writes: a fourth worker comes and goes, one control plane becomes three, the first
-one is made anew, and two go again, one after the other."""
+"""The cluster grows and shrinks under streams of acknowledged writes: a fourth worker comes and goes; one control plane becomes three, the
+first is made anew, and two go again, one after the other."""
 
 from __future__ import annotations
 
