@@ -94,7 +94,7 @@ class Reader:
             etcd = pool.submit(EtcdPods(self._kubeconfig, self._kubectl, pods).read)
             there = [one for one in self._systems if placed(one)]  # what is deployed
             systems = list(pool.map(lambda one: self._system(one, placed), there))
-        return Cluster(nodes, etcd.result(), systems, volumes, _movable(pods))
+        return Cluster(nodes, etcd.result(), systems, volumes, _by_node(pods))
 
     def _items(self, path: str) -> list[dict[str, Any]]:
         return self._api.request("GET", path)["items"]
@@ -133,7 +133,7 @@ def _node(item: dict[str, Any]) -> Node:
     )
 
 
-def _owner(pod: dict[str, Any], kind: str) -> str:
+def _owner(pod: Mapping[str, Any], kind: str) -> str:
     return next((owner["name"] for owner in pod["metadata"].get("ownerReferences", []) if owner["kind"] == kind), "")
 
 
@@ -153,11 +153,19 @@ def _placed(pods: Sequence[dict[str, Any]], volumes: Sequence[Volume]) -> Callab
     return of
 
 
-def _movable(pods: Sequence[dict[str, Any]]) -> dict[str, list[str]]:
-    """Node → the pods that a drain moves away: neither static ones, nor of DaemonSets, nor such as have ended."""
+def movable(pods: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Pods that a drain moves away: neither static ones, nor of DaemonSets, nor such as have ended."""
+    return [
+        pod
+        for pod in pods
+        if not _owner(pod, "DaemonSet") and not _owner(pod, "Node") and pod["status"].get("phase") not in ("Succeeded", "Failed")
+    ]
+
+
+def _by_node(pods: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Node → the pods that a drain moves away."""
     found: dict[str, list[str]] = {}
-    for pod in pods:
-        fixed = _owner(pod, "DaemonSet") or _owner(pod, "Node") or pod["status"].get("phase") in ("Succeeded", "Failed")
-        if not fixed and (node := pod["spec"].get("nodeName")):
+    for pod in movable(pods):
+        if node := pod["spec"].get("nodeName"):
             found.setdefault(node, []).append(f"{pod['metadata']['namespace']}/{pod['metadata']['name']}")
     return {node: sorted(names) for node, names in found.items()}

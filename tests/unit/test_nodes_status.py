@@ -56,7 +56,7 @@ def test_what_is_worst_comes_first():
 
 
 def test_a_node_that_an_operation_has_in_hand_says_what_goes_on_with_it():
-    left = (node("w-1", "wipe"), node("w-2", "return", False), node("w-3", "return", False), node("w-4", "reboot", False))
+    left = (node("w-1", "wipe"), node("w-2", "return-keep", False), node("w-3", "return", False), node("w-4", "reboot", False))
     nodes = {one.name: one for one in left}
     found = status(Cluster(nodes, WHOLE.etcd), inventory=["w-1", "w-2", "w-4"])
     assert [(task.about, task.found, task.remedy, task.now) for task in found.tasks()] == [
