@@ -69,13 +69,15 @@ def changed(output: str) -> set[str]:
     return set(re.findall(r"^(\S+) +: ok=\d+ +changed=[1-9]", output, re.MULTILINE))
 
 
-def killed(playbook: str, *options: str, task: int, delay: float = 0.0) -> str:
-    """Run a playbook, and kill it `delay` seconds after its task number `task` began; that task's line, "" when it ended before."""
+def killed(playbook: str, *options: str, task: int | str, delay: float = 0.0) -> str:
+    """Run a playbook, and kill it `delay` seconds after its task number `task`, or the one that is named so, began; that task's line, "" when
+    it ended before."""
     pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    number = 0
     with subprocess.Popen(stages.playbook(playbook, *options), cwd=stages.PROJECT, start_new_session=True, **pipes) as process:
         for line in filter(stages.TASK.match, process.stdout):
-            task -= 1
-            if task < 0:
+            number += 1
+            if task in line if isinstance(task, str) else number > task:
                 time.sleep(delay)
                 os.killpg(process.pid, signal.SIGKILL)
                 return line.strip()

@@ -11,15 +11,15 @@ from tests.chaos.stream import Stream
 
 
 @pytest.fixture
-def write() -> Iterator[Callable[[str], list[Stream]]]:
-    """Starts a stream of writes to each system, from another node than the one that is operated on."""
+def write() -> Iterator[Callable[..., list[Stream]]]:
+    """Starts a stream of writes to each system, from other nodes than those that are operated on."""
     made: list[Stream] = []
 
-    def start(avoid: str) -> list[Stream]:
+    def start(*avoid: str) -> list[Stream]:
         made.extend(Stream(system) for system in deployed())
         assert made
         for stream in made:
-            stream.start(avoid)
+            stream.start(*avoid)
         return made
 
     try:

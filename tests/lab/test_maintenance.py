@@ -8,17 +8,23 @@ import time
 import pytest
 
 from tests import stages
-from tests.chaos.cluster import kubectl, nodes_ready, objects
-from tests.chaos.operations import SECONDS, Node, cordoned, judge, node, run, stopping
+from tests.chaos.cluster import kubectl, lab, nodes_ready, objects, shell
+from tests.chaos.operations import SECONDS, Node, cordoned, judge, killed, node, run, stopping
 
 pytestmark = pytest.mark.long
 
 HELD_SECONDS = 60
+BOOTED = "systemctl show --property=UserspaceTimestampMonotonic --property=UserspaceTimestamp"
 
 
 def accepted(away: Node) -> list[str]:
     """The options by which a node may go for whose members a system stops."""
     return ["-e", f"node={away.name}", "-e", f"accept={','.join(stopping(away))}"]
+
+
+def booted() -> dict[str, str]:
+    """When each machine started."""
+    return {one.name: shell(one.name, BOOTED) for one in lab().topology.nodes}
 
 
 def test_a_drained_node_has_no_pods_and_comes_back_with_all(write):
@@ -45,6 +51,22 @@ def test_a_node_restarts(write):
     assert nodes_ready() and cordoned() == []
     assert f"{worker.name} " in output.split("PLAY RECAP")[1]
     judge(streams, since, worker)
+
+
+def test_all_machines_restart_in_turn_and_a_run_that_was_killed_goes_on_with_those_that_are_left(write):
+    last, before = node("control_plane"), booted()
+    workers = [name for name in before if name != last.name]
+    streams, since = write(*workers), time.time()
+    options = ["-e", "accept=minio,neo4j,elasticsearch"]
+    assert killed("playbooks/reboot.yml", *options, task=f"Take out of service {last.name}")
+    judge([stream for stream in streams if stream.system.replicas > 1], since, last)
+    for stream in streams:
+        stream.stop()
+    half_way = booted()
+    assert {name for name, time in half_way.items() if time != before[name]} == {*workers}
+    run("playbooks/reboot.yml", *options)
+    assert {name for name, time in booted().items() if time != half_way[name]} == {last.name}
+    assert nodes_ready() and cordoned() == []
 
 
 def test_a_drain_that_a_budget_holds_ends_and_says_by_what():

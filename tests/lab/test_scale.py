@@ -45,7 +45,7 @@ def fits(*options: str) -> None:
 
 def test_a_fourth_worker_comes_and_goes(write):
     before, nobody = names(), Node("", dict.fromkeys((system.name for system in deployed()), 0))
-    streams, since = write(""), time.time()
+    streams, since = write(), time.time()
     wanted(workers=1)
     machines()
     fits()
