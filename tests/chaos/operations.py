@@ -70,8 +70,8 @@ def changed(output: str) -> set[str]:
 
 
 def killed(playbook: str, *options: str, task: int | str, delay: float = 0.0) -> str:
-    """Run a playbook, and kill it `delay` seconds after its task number `task`, or the one of that name, began; that task's line, "" when it
-    ended before."""
+    """Run a playbook, and kill it `delay` seconds after its task number `task`, or the one of that name, began; that task's line, "" when
+    it ended before."""
     pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     number = 0
     with subprocess.Popen(stages.playbook(playbook, *options), cwd=stages.PROJECT, start_new_session=True, **pipes) as process:
