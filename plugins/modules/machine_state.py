@@ -71,7 +71,7 @@ def main():
         module.exit_json(changed=needed, known=known or needed)
     except (OSError, ValueError) as error:
         module.fail_json(
-            msg=f"{machine_state.NOTE}: the state of the machine could not be noted or read: {error}. Without the file it counts as not known"
+            msg=f"{machine_state.NOTE}: could not be written or read: {error}. Without the file the state counts as not known."
         )
 
 

@@ -49,6 +49,20 @@ def test_a_node_that_serves_is_a_member_without_a_stamp_and_never_reset(member, 
     assert member("clean")["changed"] is False and control_plane.calls == []
 
 
+def test_a_member_leaves_by_kubeadm_and_one_that_was_cut_off_in_it_leaves_again(member, control_plane):
+    control_plane.etcd.mkdir()
+    control_plane.stamp.write_text("{}")
+    control_plane.program("kubeadm", "reset", f"test ! -e {control_plane.stamp} || exit 9")
+    assert member("absent")["stage"] == "partial"  # the programs here remove nothing
+    assert member("absent", etcd_leave=False)["changed"]
+    reset = "kubeadm reset --force --cri-socket=unix:///run/containerd/containerd.sock"
+    assert control_plane.calls == [reset, f"{reset} --skip-phases=remove-etcd-member"]
+
+
+def test_a_node_that_is_none_has_nothing_to_leave(member, control_plane):
+    assert not member("absent")["changed"] and control_plane.calls == []
+
+
 @pytest.mark.parametrize(("node", "api"), [({"ready": "False"}, 200), ({"ready": "True"}, 500), ({"status": 404}, 200)])
 def test_one_that_does_not_serve_was_cut_off(member, control_plane, node, api):
     (control_plane.kubernetes / "manifests").mkdir()

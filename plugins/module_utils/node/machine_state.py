@@ -17,6 +17,7 @@ import re
 import socket
 import stat
 import struct
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -90,8 +91,11 @@ class Note:
 
     @classmethod
     def read(cls) -> Note:
-        """That of this machine. Raises OSError or ValueError where it is spoiled."""
-        return cls(json.loads(gzip.decompress(NOTE.read_bytes())) if NOTE.exists() else None)
+        """That of this machine. Raises OSError or ValueError where it cannot be read."""
+        try:
+            return cls(json.loads(gzip.decompress(NOTE.read_bytes())) if NOTE.exists() else None)
+        except (EOFError, zlib.error) as error:
+            raise ValueError(f"{NOTE}: {error}") from error
 
     def of(self, category: str) -> dict[str, str]:
         """The entries of a category."""
