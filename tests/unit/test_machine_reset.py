@@ -52,6 +52,8 @@ class Machine:
         if verb in ("disable", "stop") and name in self.units:
             active, enabled = self.units[name]
             self.units[name] = (active, "disabled") if verb == "disable" else ("inactive", enabled)
+        if command[0] == "umount" and self.exists("/busy"):
+            return 32, "", "target is busy\n"
         return (1, "", "bad line 3") if command[0] == "sshd" and self.exists("/etc/ssh/bad") else (0, "", "")
 
     def reset(self, before=None, check=False, files=FILES, **more) -> Reset:
@@ -331,6 +333,15 @@ def test_mounts_are_undone_from_the_last_on_and_those_of_the_site_stay(machine):
         reset = machine.reset(before)
         machine_kernel.unmount(reset.node, reset.before, ["/var/lib/kubelet"])
         assert machine.calls == ["umount /var/lib/kubelet/pods/1/x", "umount /var/lib/kubelet/pods/1"]
+
+
+def test_what_is_in_use_is_named_with_the_way_round(machine):
+    machine.mounted = ["/var/lib/kubelet/pods/1"]
+    machine.write("/busy")
+    with pytest.raises(
+        Refused, match=r"/var/lib/kubelet/pods/1: found it in use \(target is busy\), wanted it unmounted: end .* fuser -vm"
+    ):
+        machine_kernel.unmount(machine.reset({}).node, Note({}), ["/var/lib/kubelet"])
 
 
 def test_where_nothing_can_remove_a_chain_the_way_round_is_told(machine, monkeypatch):

@@ -41,9 +41,19 @@ def clean(node: Node, before: Note, paths: list[str], address: str) -> None:
 def unmount(node: Node, before: Note, paths: list[str]) -> None:
     """What is mounted in these places, the last one first; a place itself may be a mount of the site's, which only the note tells."""
     mine = [path for path, _ in machine_state.mounts() if below(path, paths) and not before.has("mounts", path)]
-    for path in reversed(mine if before.known else [path for path in mine if path not in paths]):
-        if node.check or path in dict(machine_state.mounts()):  # one that is shared goes with its peer
-            node.run(["umount", path])
+    if mine := mine if before.known else [path for path in mine if path not in paths]:
+        node.act(f"unmount {len(mine)} places, from {mine[-1]} on", release, node, reversed(mine))
+
+
+def release(node: Node, places: Iterable[str]) -> None:
+    """Unmount these places. Raises Refused for one that is in use."""
+    for path in places:
+        if path in dict(machine_state.mounts()):  # one that is shared goes with its peer
+            rc, _, err = node.module.run_command(["umount", path])
+            if rc:
+                raise Refused(
+                    f"{path}: found it in use ({err.strip()}), wanted it unmounted: end what works there (fuser -vm {path}), and run it again"
+                )
 
 
 def detach(node: Node, before: Note) -> None:

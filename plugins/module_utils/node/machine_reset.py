@@ -23,6 +23,7 @@ from ansible.module_utils.node.probe.software import output_lines, packages
 
 ARTIFACTS = machine_state.NOTE.parent / "artifacts"  # the stamps of node_artifacts
 MARKS = units.MARKS.parent
+JOURNAL = "/var/log/journal"  # role base has it kept on disk; one that was there keeps what is in it
 SYSTEMD = "/etc/systemd/system"
 SERVERS = ("ssh.service", "sshd.service")
 SHIM = "containerd-shim-runc-v2"
@@ -98,7 +99,8 @@ class Reset:
         self.release()
         self.rewrite("/etc/hosts", self.without_block)
         self.rewrite("/etc/fstab", self.with_swap)
-        for path in [*self.paths, *stamped()]:
+        journal = [JOURNAL] if self.before.known and not self.before.has("folders", JOURNAL) else []
+        for path in [*self.paths, *stamped(), *journal]:
             for place in sorted(machine_state.found(path)):
                 self.clear(place)
         self.prune([*self.paths, *stamped()])
