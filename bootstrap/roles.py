@@ -30,12 +30,12 @@ def _files(loader: DataLoader, folder: Path) -> dict[str, Any]:
     return {name: value for path in paths for name, value in (loader.load_from_file(str(path), trusted_as_template=True) or {}).items()}
 
 
-def written_files(loader: DataLoader, role: str) -> Iterator[Any]:
-    """What each task of a role gives to the module `node_files` as `files`: entries or a template of some, as they are written."""
+def told_node_files(loader: DataLoader, role: str, option: str) -> Iterator[Any]:
+    """What each task of a role gives to the module `node_files` as this option: a list or a template of one, as it is written."""
     for path in sorted((ROLES / role / "tasks").glob("*.yml")):
         for task in _tasks(loader.load_from_file(str(path), trusted_as_template=True)):
-            if "files" in task.get("node_files", {}):
-                yield task["node_files"]["files"]
+            if option in task.get("node_files", {}):
+                yield task["node_files"][option]
 
 
 def _tasks(entries: list[dict[str, Any]] | None) -> Iterator[dict[str, Any]]:

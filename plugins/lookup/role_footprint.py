@@ -7,7 +7,7 @@ from pathlib import Path
 from ansible.plugins.lookup import LookupBase
 from ansible.template import trust_as_template
 
-from bootstrap.roles import role_variables, written_files
+from bootstrap.roles import role_variables, told_node_files
 
 DOCUMENTATION = r"""
 name: role_footprint
@@ -20,6 +20,10 @@ options:
   _terms:
     description: Names of roles.
     required: true
+  units:
+    description: Give the names of the units that tasks of the role have run or enabled in place of the paths.
+    type: bool
+    default: false
 author: VoiceHelper
 """
 
@@ -27,7 +31,7 @@ RETURN = r"""
 _raw:
   description: "C({path, restarts}) of each, in which C(*) stands for any part of a name; C(restarts) is the unit that reads it, or empty."
   type: list
-  elements: dict
+  elements: raw
 """
 
 
@@ -35,13 +39,22 @@ class LookupModule(LookupBase):
     """Reads tasks, defaults and variables of roles."""
 
     def run(self, terms, variables=None, **kwargs):
-        """The paths of these roles, role by role."""
-        return [entry for role in terms for entry in self._of(role, variables or {})]
+        """The paths or units of these roles, role by role."""
+        self.set_options(direct=kwargs)
+        give = self._units if self.get_option("units") else self._paths
+        return [entry for role in terms for entry in give(role, *self._seen_by(role, variables or {}))]
 
-    def _of(self, role, variables):
+    def _seen_by(self, role, variables):
         own = role_variables(self._loader, role, variables)
-        templar = self._templar.copy_with_new_env(available_variables=own, searchpath=[str(Path(own["role_path"]) / "templates")])
-        for files in written_files(self._loader, role):
+        return own, self._templar.copy_with_new_env(available_variables=own, searchpath=[str(Path(own["role_path"]) / "templates")])
+
+    def _units(self, role, _, templar):
+        for option in ("running", "enabled"):
+            for names in told_node_files(self._loader, role, option):
+                yield from templar.template(names)
+
+    def _paths(self, role, own, templar):
+        for files in told_node_files(self._loader, role, "files"):
             for item in templar.template(files) if isinstance(files, str) else files:
                 path = templar.template(trust_as_template(item["path"].replace("{each}", "*")))
                 reader = templar.template(item["restarts"]) if item.get("restarts") else ""

@@ -34,6 +34,11 @@ options:
     suboptions:
       path: {description: "Path, C(*) for any part of a name; of a folder with all in it.", type: str, required: true}
       restarts: {description: Unit that reads it., type: str, default: ""}
+  units:
+    description: Units that the roles run or enable. Those of others are masked or disabled again where they were.
+    type: list
+    elements: str
+    default: []
   packages: {description: Packages that the roles install., type: list, elements: str, default: []}
   displaced: {description: Packages that cannot be beside one of those., type: list, elements: str, default: []}
   address: {description: The API's address., type: str, default: ""}
@@ -68,6 +73,7 @@ def main():
                 "default": [],
                 "options": {"path": {"type": "str", "required": True}, "restarts": {"type": "str", "default": ""}},
             },
+            "units": {"type": "list", "elements": "str", "default": []},
             "packages": {"type": "list", "elements": "str", "default": []},
             "displaced": {"type": "list", "elements": "str", "default": []},
             "address": {"type": "str", "default": ""},

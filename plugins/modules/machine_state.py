@@ -47,7 +47,9 @@ def compared(params):
 
 
 def stays(category, entry):
-    """Whether a reset without a note leaves it: a package and its own files, and a disk that is mounted in a place of ours."""
+    """Whether a reset without a note leaves it: a package's own files and units, and a disk that is mounted in a place of ours."""
+    if category == "units":
+        return not Path("/etc/systemd/system", entry).exists()
     return category in ("files", "folders", "mounts") and (Path(entry).is_mount() or machine_state.packaged(entry))
 
 

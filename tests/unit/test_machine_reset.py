@@ -58,7 +58,7 @@ class Machine:
 
     def reset(self, before=None, check=False, files=FILES, **more) -> Reset:
         params = {"name": "voicehelper", "files": files, "packages": [], "displaced": [], "address": "10.0.0.10", "storage": "/data"}
-        params |= {"directories": [], "devices": [], "key": "/etc/voicehelper/data-disks.key"} | more
+        params |= {"units": [], "directories": [], "devices": [], "key": "/etc/voicehelper/data-disks.key"} | more
         return Reset(Node(SimpleNamespace(check_mode=check, run_command=self.run_command)), params, Note(before))
 
 
@@ -77,6 +77,7 @@ def machine(tmp_path, monkeypatch):
     monkeypatch.setattr(machine_reset, "output_lines", lambda *command: [])
     monkeypatch.setattr(machine_reset, "packaged", lambda path: path.startswith("/etc/chrony"))
     monkeypatch.setattr(machine_state, "packet_filter", list)
+    monkeypatch.setattr(machine_state, "unit_files", dict)
     monkeypatch.setattr(machine_reset, "write", lambda path, want: path.write_bytes(want["content"]))
     return here
 
@@ -173,6 +174,14 @@ def test_a_file_that_only_we_had_lines_in_goes(machine):
     machine.write("/etc/crypttab", "luks-1 UUID=1 /etc/voicehelper/data-disks.key luks\n")
     machine.reset({}).files()
     assert not machine.exists("/etc/crypttab")
+
+
+def test_units_of_others_are_masked_and_disabled_again_where_they_were(machine, monkeypatch):
+    now = {"apt-daily.timer": "enabled", "chrony.service": "enabled", "x.timer": "enabled"}
+    monkeypatch.setattr(machine_state, "unit_files", lambda: now)
+    before = {"apt-daily.timer": "masked", "chrony.service": "enabled", "x.timer": "disabled"}
+    machine.reset({"units": before}, units=["apt-daily.timer", "chrony.service"]).put_back()
+    assert machine.calls == ["systemctl mask --now apt-daily.timer"]
 
 
 def test_folders_that_were_made_for_a_file_go_with_it(machine):
@@ -339,7 +348,7 @@ def test_what_is_in_use_is_named_with_the_way_round(machine):
     machine.mounted = ["/var/lib/kubelet/pods/1"]
     machine.write("/busy")
     with pytest.raises(
-        Refused, match=r"/var/lib/kubelet/pods/1: found it in use \(target is busy\), wanted it unmounted: end .* fuser -vm"
+        Refused, match=r"/var/lib/kubelet/pods/1: found it in use \(target is busy\), wanted it unmounted: end what fuser -vm"
     ):
         machine_kernel.unmount(machine.reset({}).node, Note({}), ["/var/lib/kubelet"])
 

@@ -81,8 +81,8 @@ def reset():
     return yaml.safe_load((PROJECT / "roles/reset/vars/main.yml").read_text())
 
 
-def footprint(*roles: str) -> dict[str, str]:
-    """Path to the unit that reads it."""
+def lookup(*roles: str, **options) -> list:
+    """What the lookup gives of roles of a small site."""
     variables = {
         "ansible_facts": {"pkg_mgr": "apt"},
         "groups": {"nodes": ["cp-1"], "control_plane": ["cp-1"], "workers": []},
@@ -94,8 +94,8 @@ def footprint(*roles: str) -> dict[str, str]:
     }
     loader = DataLoader()
     lookup_loader.add_directory(str(PROJECT / "plugins/lookup"))
-    lookup = lookup_loader.get("role_footprint", loader=loader, templar=Templar(loader, variables))
-    return {entry["path"]: entry["restarts"] for entry in lookup.run(roles, variables)}
+    plugin = lookup_loader.get("role_footprint", loader=loader, templar=Templar(loader, variables))
+    return plugin.run(roles, variables, **options)
 
 
 def test_every_role_that_runs_on_machines_is_taken_back(reset):
@@ -128,7 +128,12 @@ def test_who_takes_it_back_is_there():
     ],
 )
 def test_paths_are_those_that_the_tasks_write(role, path, reader):
-    assert footprint(role)[path] == reader
+    assert {"path": path, "restarts": reader} in lookup(role)
+
+
+def test_units_of_others_are_known():
+    units = lookup("time_sync", "auto_updates", "kubelet", units=True)
+    assert units == ["chrony.service", "apt-daily.timer", "apt-daily-upgrade.timer", "kubelet.service"]
 
 
 def test_a_task_inside_a_block_counts(tmp_path, monkeypatch):
@@ -138,4 +143,4 @@ def test_a_task_inside_a_block_counts(tmp_path, monkeypatch):
     task = {"node_files": {"files": [{"path": "/etc/demo", "content": ""}]}}
     (tmp_path / "demo/tasks/main.yml").write_text(yaml.safe_dump([{"block": [task], "rescue": [{"ansible.builtin.fail": {}}]}]))
     monkeypatch.setattr(roles, "ROLES", tmp_path)
-    assert [entry["path"] for (entry,) in roles.written_files(DataLoader(), "demo")] == ["/etc/demo"]
+    assert [entry["path"] for (entry,) in roles.told_node_files(DataLoader(), "demo", "files")] == ["/etc/demo"]

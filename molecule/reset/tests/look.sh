@@ -17,5 +17,5 @@ done
 tc filter show dev eth0 ingress
 tc filter show dev eth0 egress
 tc qdisc show | sed 's/^/queue /; s/ [0-9a-f]*: / /'
-sysctl --all --pattern '^(net\.(core|ipv4\.(conf\.(all|default)|tcp|ip))|vm|fs\.inotify|kernel\.(panic|pid_max|keys))' 2>/dev/null | sed 's/^/setting /'
+sysctl --all --pattern '^net\.(core\.(somaxconn|bpf)|ipv4\.(conf\.(all|default)|tcp_keep|tcp_max_syn|ip_))' 2>/dev/null | sed 's/^/setting /'
 echo "host $(hostname)"

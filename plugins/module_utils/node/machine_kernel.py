@@ -52,7 +52,7 @@ def release(node: Node, places: Iterable[str]) -> None:
             rc, _, err = node.module.run_command(["umount", path])
             if rc:
                 raise Refused(
-                    f"{path}: found it in use ({err.strip()}), wanted it unmounted: end what works there (fuser -vm {path}), and run it again"
+                    f"{path}: found it in use ({err.strip()}), wanted it unmounted: end what fuser -vm {path} names and run it again"
                 )
 
 
@@ -73,8 +73,10 @@ def unpin(names: Iterable[str]) -> None:
     """Remove pinned objects, and the folders that only held them."""
     for name in names:
         Path(name).unlink(missing_ok=True)
-    for folder, _, _ in os.walk("/sys/fs/bpf/cilium", topdown=False):
-        Path(folder).rmdir()
+    for root in ("/sys/fs/bpf/cilium", "/sys/fs/bpf/tc"):
+        for folder, _, _ in os.walk(root, topdown=False):
+            if not any(Path(folder).iterdir()):
+                Path(folder).rmdir()
 
 
 def unroute(node: Node, before: Note) -> None:

@@ -26,6 +26,7 @@ MARKS = units.MARKS.parent
 JOURNAL = "/var/log/journal"  # role base has it kept on disk; one that was there keeps what is in it
 SYSTEMD = "/etc/systemd/system"
 SERVERS = ("ssh.service", "sshd.service")
+PODS = "kubepods.slice"  # with all slices and processes in it
 SHIM = "containerd-shim-runc-v2"
 DYING = 30  # seconds that processes have to be gone after they were killed
 TABLE = ["inet", "voicehelper"]
@@ -45,8 +46,9 @@ class Reset:
 
     def change(self, path: str, step: str, function: Callable, *arguments, reader: str = "") -> None:
         """Change a file. Whoever reads it is marked before, so that a run which dies in between leaves that to the next one."""
-        entries = [entry["restarts"] for entry in self.params["files"] if below(path, [entry["path"]])]
-        names = {name for entry in [*entries, reader] for name in units.readers(path, entry)}
+        files = self.params["files"]
+        readers = [entry["restarts"] for entry in files if below(path, [entry["path"]]) or below(entry["path"], [path])]
+        names = {name for unit in [*readers, reader] for name in units.readers(path, unit)}
         self.pending |= names
         if not self.node.check:
             units.mark(names)
@@ -68,7 +70,7 @@ class Reset:
     def programs(self) -> None:
         """Stop the units, the runtime last, and what they have left running: containers outlive both."""
         own = [name for name in self.units() if not name.endswith(".mount")]
-        self.stop(sorted(own, key="containerd.service".__eq__))
+        self.stop([*sorted(own, key="containerd.service".__eq__), PODS])
         if pods := processes():
             self.node.act(f"end {len(pods)} processes of pods", end)
 
@@ -99,11 +101,11 @@ class Reset:
         self.release()
         self.rewrite("/etc/hosts", self.without_block)
         self.rewrite("/etc/fstab", self.with_swap)
-        journal = [JOURNAL] if self.before.known and not self.before.has("folders", JOURNAL) else []
-        for path in [*self.paths, *stamped(), *journal]:
+        paths = [*self.paths, *stamped(), *([JOURNAL] if self.before.known and not self.before.has("folders", JOURNAL) else [])]
+        for path in [path for path in paths if not below(str(Path(path).parent), paths)]:
             for place in sorted(machine_state.found(path)):
                 self.clear(place)
-        self.prune([*self.paths, *stamped()])
+        self.prune(paths)
         self.take_over()
         self.put_back()
 
@@ -194,9 +196,14 @@ class Reset:
                     self.drop(path, place.rmdir)
 
     def put_back(self) -> None:
-        """Host name, swap and kernel settings as they were."""
+        """Host name, units of others, swap and kernel settings as they were."""
         for name in self.before.of("hostname").keys() - machine_state.hostname().keys():
             self.node.run(["hostnamectl", "set-hostname", name])
+        now = machine_state.unit_files()
+        for name in self.params["units"]:
+            was, verb = self.before.of("units").get(name), {"masked": "mask", "disabled": "disable"}
+            if was in verb and now.get(name, was) != was:
+                self.node.run(["systemctl", verb[was], "--now", name])
         if self.before.of("swap").keys() - machine_state.swap().keys():
             self.node.run(["swapon", "--all"])
         for name, value in self.before.of("settings").items():

@@ -32,10 +32,11 @@ NOTE = Path("/var/lib/voicehelper/before.json.gz")  # away from everything that 
 FIRST_MADE = (NOTE.parent, Path("/etc/sysctl.d/90-voicehelper.conf"))  # by the first of the roles, and by those of a cluster
 TREES = ("/etc", "/usr/local", "/opt")  # file by file
 FOLDERS = ("/", "/home", "/root", "/srv", "/var/lib", "/var/log")  # by the names in them
-# Caches, and what `users` and `groups` say in a form that does not depend on the order in which they were made.
+# Caches, logs of dpkg, and what `users` and `groups` say in a form that does not depend on the order in which they were made.
 BESIDES = {
     *(f"/etc/{name}{end}" for name in ("passwd", "group", "shadow", "gshadow", "subuid", "subgid") for end in ("", "-")),
-    *("/etc/.pwd.lock", "/etc/.updated", "/etc/ld.so.cache", "/etc/mtab", "/var/lib/voicehelper"),
+    *("/etc/.pwd.lock", "/etc/.updated", "/etc/ld.so.cache", "/etc/mtab", "/var/log/alternatives.log", "/var/log/dpkg.log"),
+    str(NOTE.parent),
 }
 DIGESTED = 1 << 20  # bytes; of a larger file the size has to do
 KEPT = 1 << 16  # bytes; a larger file of /etc is not one of settings
@@ -60,7 +61,7 @@ def read(settings: list[str]) -> State:
         "packages": dict.fromkeys(packages(), ""),
         "users": _accounts("passwd"),
         "groups": _accounts("group"),
-        "units": dict(line.split()[:2] for line in output_lines("systemctl", "list-unit-files", "--no-legend", "--plain")),
+        "units": unit_files(),
         "files": dict(_files()),
         "folders": {str(Path(folder, name)): "" for folder in FOLDERS for name in _names(folder)},
         "mounts": {path: kind for path, kind in mounts() if not COMING_AND_GOING.match(path)},
@@ -165,7 +166,7 @@ def ours(category: str, sign: str, entry: str, paths: list[str], address: str) -
         return False
     words = entry.split()
     return {
-        "units": lambda: below(f"/etc/systemd/system/{entry}", paths),
+        "units": lambda: entry.startswith("kubepods") or below(f"/etc/systemd/system/{entry}", paths),
         "files": lambda: below(entry, paths),
         "folders": lambda: below(entry, paths),
         "mounts": lambda: below(entry, paths),
@@ -189,6 +190,11 @@ def of_pods(rule: str) -> bool:
 def hostname() -> dict[str, str]:
     """The name of the machine."""
     return {platform.node(): ""}
+
+
+def unit_files() -> dict[str, str]:
+    """Units that have a file, with whether they are enabled, masked and so on."""
+    return dict(line.split()[:2] for line in output_lines("systemctl", "list-unit-files", "--no-legend", "--plain"))
 
 
 def swap() -> dict[str, str]:
