@@ -15,11 +15,12 @@ options:
     description:
       - C(probed) only tells.
       - C(clean) undoes what a cut-off init or join left.
-      - C(absent) makes a node none, by kubeadm. Of etcd a control plane takes leave with C(etcd_leave) only.
+      - C(left) has the node count as member no more, and etcd forget it; what is on the machine is left to C(machine_reset), since kubeadm
+        waits for each pod's network to be taken down by an agent that may be gone.
       - C(initialised) starts a cluster; C(joined) joins one.
       - C(configured) makes the static pods of a member anew from its settings and awaits each. Where one does not come up, the settings
         from before are put back and the task fails with what the part said.
-    choices: [probed, clean, absent, initialised, joined, configured]
+    choices: [probed, clean, left, initialised, joined, configured]
     default: probed
   init: {description: kubeadm's InitConfiguration of this node., type: str, default: ""}
   join: {description: kubeadm's JoinConfiguration of this node., type: str, default: ""}
@@ -39,7 +40,7 @@ options:
     elements: str
     default: []
   etcd_leave:
-    description: Whether C(absent) has etcd forget this member, for a cluster that lives on. The last member cannot.
+    description: Whether C(left) has etcd forget this member, for a cluster that lives on.
     type: bool
     default: true
   others:
@@ -148,11 +149,10 @@ class Member:
         (facts.KUBERNETES / "discovery.conf").unlink(missing_ok=True)
 
     def leave(self) -> None:
-        """Be no member any more. Without its stamp a node that is cut off here is one whose join was, and is left again."""
+        """Be no member any more. Without its stamp a node that is cut off here is one whose join was, and leaves again."""
         facts.STAMP.unlink(missing_ok=True)
-        if Path(KUBEADM).exists():
-            skipped = [] if self.params["etcd_leave"] else ["--skip-phases=remove-etcd-member"]
-            self.run(KUBEADM, "reset", "--force", CRI, *skipped)
+        if self.params["etcd_leave"] and (facts.KUBERNETES / "manifests/etcd.yaml").exists():
+            self.run(KUBEADM, "reset", "--force", CRI, "--skip-phases=cleanup-node")
 
     def initialise(self) -> None:
         write_settings(self.params["settings"])
@@ -236,7 +236,7 @@ class Member:
 
     def bring_to(self, state: str) -> None:
         """Do what the state asks for; what makes or keeps a member leaves the stamp. Raises Failed."""
-        if state in ("clean", "absent"):
+        if state in ("clean", "left"):
             (self.clean if state == "clean" else self.leave)()
             return
         {"initialised": self.initialise, "joined": self.join, "configured": self.configure}[state]()
@@ -247,7 +247,7 @@ class Member:
 def main():
     module = AnsibleModule(
         argument_spec={
-            "state": {"choices": ["probed", "clean", "absent", "initialised", "joined", "configured"], "default": "probed"},
+            "state": {"choices": ["probed", "clean", "left", "initialised", "joined", "configured"], "default": "probed"},
             "init": {"type": "str", "default": "", "no_log": True},
             "join": {"type": "str", "default": "", "no_log": True},
             "discovery": {"type": "str", "default": "", "no_log": True},
@@ -280,7 +280,7 @@ def main():
         needed = {
             "probed": False,
             "clean": before["stage"] == "partial",
-            "absent": before["stage"] != "absent",
+            "left": before["stage"] != "absent",
             "initialised": before["stage"] != "member",
             "joined": before["stage"] != "member",
             "configured": before["drifted"],

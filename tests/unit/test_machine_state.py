@@ -116,6 +116,14 @@ def test_what_is_ours(category, sign, entry, mine):
     assert machine_state.ours(category, sign, entry, PATHS, "10.0.0.10") is mine
 
 
+def test_a_package_s_own_file_is_one_that_it_brings_or_makes(machine, monkeypatch):
+    monkeypatch.setattr(machine_state, "output_lines", lambda *command: ["base-files: /etc/issue"] if command[-1] == "/etc/issue" else [])
+    assert machine_state.packaged("/etc/issue") and not machine_state.packaged("/etc/chrony/chrony.conf")
+    (machine / "var/lib/ucf").mkdir(parents=True)
+    (machine / "var/lib/ucf/registry").write_text("chrony /etc/chrony/chrony.conf\n")
+    assert machine_state.packaged("/etc/chrony/chrony.conf") and not machine_state.packaged("/etc/chrony/other")
+
+
 def test_a_note_outlives_what_later_versions_ask_of_it():
     note = Note(json.loads("{}"))
     assert note.known and note.of("files") == {} and note.content("/etc/fstab") is None

@@ -29,7 +29,7 @@ def test_data_are_on_their_disk(host):
     assert host.check_output(f"blkid --probe --match-tag LABEL --output value {DISK}") == "voicehelper"
     host.check_output(f"mkdir /tmp/data && mount -o ro {DISK} /tmp/data")
     try:
-        assert host.check_output("cat /tmp/data/minio/vol-0/kept") == "precious"
+        assert host.check_output("cat /tmp/data/kept") == "precious"
     finally:
         host.check_output("umount /tmp/data && rmdir /tmp/data")
 

@@ -132,8 +132,10 @@ def name_of(place: Path) -> str:
 
 
 def packaged(path: str) -> bool:
-    """Whether a file or folder is a package's own."""
-    return bool(output_lines("dpkg-query", "--search", path))
+    """Whether a file or folder is a package's own: it brings it, or makes it when it is installed, which Debian's `ucf` notes."""
+    registry = ROOT / "var/lib/ucf/registry"
+    made = (line.split()[-1] for line in registry.read_text().splitlines()) if registry.exists() else ()
+    return path in made or bool(output_lines("dpkg-query", "--search", path))
 
 
 def below(path: str, patterns: Iterable[str]) -> bool:
