@@ -1,7 +1,8 @@
-"""Roles as data: their variables, without a task of theirs."""
+"""Roles as data: their variables and the files that they write, without a task of theirs."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,3 +28,18 @@ def role_variables(loader: DataLoader, role: str, variables: dict[str, Any]) -> 
 def _files(loader: DataLoader, folder: Path) -> dict[str, Any]:
     paths = loader.find_vars_files(str(folder), "main")
     return {name: value for path in paths for name, value in (loader.load_from_file(str(path), trusted_as_template=True) or {}).items()}
+
+
+def told_node_files(loader: DataLoader, role: str, option: str) -> Iterator[Any]:
+    """What each task of a role gives to the module `node_files` as this option: a list or a template of one, as it is written."""
+    for path in sorted((ROLES / role / "tasks").glob("*.yml")):
+        for task in _tasks(loader.load_from_file(str(path), trusted_as_template=True)):
+            if option in task.get("node_files", {}):
+                yield task["node_files"][option]
+
+
+def _tasks(entries: list[dict[str, Any]] | None) -> Iterator[dict[str, Any]]:
+    for entry in entries or []:
+        yield entry
+        for part in ("block", "rescue", "always"):
+            yield from _tasks(entry.get(part))

@@ -15,10 +15,12 @@ options:
     description:
       - C(probed) only tells.
       - C(clean) undoes what a cut-off init or join left.
+      - C(left) has the node count as member no more, and etcd forget it; what is on the machine is left to C(machine_reset), since kubeadm
+        waits for each pod's network to be taken down by an agent that may be gone.
       - C(initialised) starts a cluster; C(joined) joins one.
       - C(configured) makes the static pods of a member anew from its settings and awaits each. Where one does not come up, the settings
         from before are put back and the task fails with what the part said.
-    choices: [probed, clean, initialised, joined, configured]
+    choices: [probed, clean, left, initialised, joined, configured]
     default: probed
   init: {description: kubeadm's InitConfiguration of this node., type: str, default: ""}
   join: {description: kubeadm's JoinConfiguration of this node., type: str, default: ""}
@@ -37,6 +39,10 @@ options:
     type: list
     elements: str
     default: []
+  etcd_leave:
+    description: Whether C(left) has etcd forget this member, for a cluster that lives on.
+    type: bool
+    default: true
   others:
     description:
       - Addresses of the control planes by name that must be up before C(configured) restarts a part of this one, as both together may be
@@ -80,6 +86,7 @@ from ansible.module_utils.node.control_plane import KUBEADM, ControlPlane, Faile
 KERNEL_CHECK = re.compile(r"(CONFIG|CGROUPS|OS|KERNEL)\w*: ")  # what kubeadm prints of the kernel drowns the reason
 # The API and etcd are reached directly, whatever proxies the login has; and kubeadm would write those into the static pods.
 DIRECT = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), "")
+CRI = "--cri-socket=unix:///run/containerd/containerd.sock"
 SUPER_ADMIN = "super-admin.conf"  # what init leaves beside admin.conf: a key past all RBAC, which nothing here uses
 OTHERS_SECONDS = 30  # one that has just come up itself needs some
 KUBELET, ETCDCTL = "/usr/local/bin/kubelet", "/usr/local/bin/etcdctl"
@@ -138,8 +145,14 @@ class Member:
             facts.ETCD_DATA.parent.chmod(0o700)
 
     def clean(self) -> None:
-        self.run(KUBEADM, "reset", "--force", "--cri-socket=unix:///run/containerd/containerd.sock")
+        self.run(KUBEADM, "reset", "--force", CRI)
         (facts.KUBERNETES / "discovery.conf").unlink(missing_ok=True)
+
+    def leave(self) -> None:
+        """Be no member any more. Without its stamp a node that is cut off here is one whose join was, and leaves again."""
+        facts.STAMP.unlink(missing_ok=True)
+        if self.params["etcd_leave"] and (facts.KUBERNETES / "manifests/etcd.yaml").exists():
+            self.run(KUBEADM, "reset", "--force", CRI, "--skip-phases=cleanup-node")
 
     def initialise(self) -> None:
         write_settings(self.params["settings"])
@@ -223,8 +236,8 @@ class Member:
 
     def bring_to(self, state: str) -> None:
         """Do what the state asks for; what makes or keeps a member leaves the stamp. Raises Failed."""
-        if state == "clean":
-            self.clean()
+        if state in ("clean", "left"):
+            (self.clean if state == "clean" else self.leave)()
             return
         {"initialised": self.initialise, "joined": self.join, "configured": self.configure}[state]()
         self.close()
@@ -234,7 +247,7 @@ class Member:
 def main():
     module = AnsibleModule(
         argument_spec={
-            "state": {"choices": ["probed", "clean", "initialised", "joined", "configured"], "default": "probed"},
+            "state": {"choices": ["probed", "clean", "left", "initialised", "joined", "configured"], "default": "probed"},
             "init": {"type": "str", "default": "", "no_log": True},
             "join": {"type": "str", "default": "", "no_log": True},
             "discovery": {"type": "str", "default": "", "no_log": True},
@@ -249,6 +262,7 @@ def main():
                 },
             },
             "etcd_members": {"type": "list", "elements": "str", "default": []},
+            "etcd_leave": {"type": "bool", "default": True},
             "others": {"type": "dict", "default": {}},
             "secrets": {"type": "dict", "default": {}, "no_log": False},
             "immutable": {"type": "dict", "default": {}},
@@ -266,6 +280,7 @@ def main():
         needed = {
             "probed": False,
             "clean": before["stage"] == "partial",
+            "left": before["stage"] != "absent",
             "initialised": before["stage"] != "member",
             "joined": before["stage"] != "member",
             "configured": before["drifted"],

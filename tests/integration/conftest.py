@@ -64,7 +64,7 @@ def play(project, tmp_path):
     return run
 
 
-KINDS = [("configmaps", "ConfigMap"), ("secrets", "Secret"), ("leases", "Lease")]
+KINDS = [("configmaps", "ConfigMap"), ("secrets", "Secret"), ("leases", "Lease"), ("nodes", "Node")]
 
 
 class Api(http.server.BaseHTTPRequestHandler):
@@ -90,7 +90,7 @@ class Api(http.server.BaseHTTPRequestHandler):
         if path == "/readyz":
             self._answer(200, "ok")
         elif path.count("/") < 4:
-            self._answer(200, {"resources": [{"name": name, "kind": kind, "namespaced": True} for name, kind in KINDS]})
+            self._answer(200, {"resources": [{"name": name, "kind": kind, "namespaced": kind != "Node"} for name, kind in KINDS]})
         else:
             self._answer(200 if path in self.objects else 404, self.objects.get(path, {"message": f"{path} not found"}))
 

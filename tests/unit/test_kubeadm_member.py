@@ -49,6 +49,32 @@ def test_a_node_that_serves_is_a_member_without_a_stamp_and_never_reset(member, 
     assert member("clean")["changed"] is False and control_plane.calls == []
 
 
+def test_a_member_leaves_etcd_and_one_that_was_cut_off_in_it_leaves_again(member, control_plane):
+    manifest = control_plane.kubernetes / "manifests/etcd.yaml"
+    manifest.parent.mkdir()
+    manifest.touch()
+    control_plane.stamp.write_text("{}")
+    control_plane.program("kubeadm", "reset", f"test ! -e {control_plane.stamp} || exit 9")
+    assert member("left")["stage"] == "partial"  # until its files are taken away
+    assert member("left")["changed"]
+    assert (
+        control_plane.calls == ["kubeadm reset --force --cri-socket=unix:///run/containerd/containerd.sock --skip-phases=cleanup-node"] * 2
+    )
+
+
+@pytest.mark.parametrize(("manifest", "etcd_leave"), [("etcd.yaml", False), ("kube-vip.yaml", True)])
+def test_a_worker_and_a_cluster_that_goes_as_a_whole_leave_no_etcd(member, control_plane, manifest, etcd_leave):
+    (control_plane.kubernetes / "manifests").mkdir()
+    (control_plane.kubernetes / "manifests" / manifest).touch()
+    control_plane.stamp.write_text("{}")
+    assert member("left", etcd_leave=etcd_leave)["changed"]
+    assert control_plane.calls == [] and not control_plane.stamp.exists()
+
+
+def test_a_node_that_is_none_has_nothing_to_leave(member, control_plane):
+    assert not member("left")["changed"] and control_plane.calls == []
+
+
 @pytest.mark.parametrize(("node", "api"), [({"ready": "False"}, 200), ({"ready": "True"}, 500), ({"status": 404}, 200)])
 def test_one_that_does_not_serve_was_cut_off(member, control_plane, node, api):
     (control_plane.kubernetes / "manifests").mkdir()

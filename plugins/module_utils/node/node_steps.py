@@ -24,6 +24,12 @@ class Node:
             if rc:
                 self.module.fail_json(msg=f"`{shlex.join(command)}` failed: {(err or out).strip()}", steps=self.steps)
 
+    def act(self, step, function, *arguments):
+        """One step of Python's own, said in words."""
+        self.steps.append(step)
+        if not self.check:
+            function(*arguments)
+
     def file(self, path, content, mode=0o644):
         """Write a file owned by root unless it is there; True when it was not."""
         want = {"content": content.encode(), "mode": mode, "owner": "root", "group": "root"}
