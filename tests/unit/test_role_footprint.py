@@ -132,6 +132,11 @@ def test_paths_are_those_that_the_tasks_write(role, path, reader):
     assert {"path": path, "restarts": reader} in lookup(role)
 
 
+def test_what_two_tasks_write_goes_once():
+    paths = [entry["path"] for entry in lookup("firewall")]
+    assert paths.count("/etc/voicehelper/firewall-members.nft") == 1
+
+
 def test_units_of_others_are_known():
     units = lookup("time_sync", "auto_updates", "kubelet", units=True)
     assert units == ["chrony.service", "apt-daily.timer", "apt-daily-upgrade.timer", "kubelet.service"]
