@@ -25,10 +25,14 @@ options:
 
 import json
 import time
+from collections import Counter
 from pathlib import Path
 
 from ansible import constants as C
 from ansible.plugins.callback.default import CallbackModule as Default
+
+# Done on the controller, whatever host they are of.
+LOCAL = {"add_host", "assert", "debug", "fail", "group_by", "include_role", "include_tasks", "meta", "set_fact"}
 
 
 def clock(seconds: float) -> str:
@@ -48,6 +52,7 @@ class CallbackModule(Default):
         self._tasks: list[list] = []
         self._plays = 0
         self._stage = ""
+        self._reached: Counter[str] = Counter()
 
     def _close_task(self):
         if self._task_began is not None:
@@ -77,6 +82,11 @@ class CallbackModule(Default):
         self._open_task(task)
         super()._task_start(task, prefix=prefix)
 
+    def v2_runner_on_ok(self, result):
+        if result.task.action.rpartition(".")[2] not in LOCAL:
+            self._reached[result.host.get_name()] += 1
+        super().v2_runner_on_ok(result)
+
     def v2_playbook_on_stats(self, stats):
         self._close_task()
         super().v2_playbook_on_stats(stats)
@@ -104,6 +114,6 @@ class CallbackModule(Default):
         target = self.get_option("timing_file")
         if not target:
             return
-        hosts = {host: stats.summarize(host) for host in sorted(stats.processed)}
+        hosts = {host: {**stats.summarize(host), "reached": self._reached[host]} for host in sorted(stats.processed)}
         tasks = [{"seconds": round(s, 3), "task": name, "path": self._short(path), "play": play} for s, name, path, play in self._tasks]
         Path(target).write_text(json.dumps({"seconds": round(total, 2), "hosts": hosts, "tasks": tasks}, indent=1) + "\n")

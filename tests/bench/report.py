@@ -113,8 +113,8 @@ def _nodes(runs: dict[str, Any]) -> str:
 
 
 def _on_others(run: dict[str, Any]) -> int:
-    """The most tasks that ran on a worker but the busiest one, which the operation is about."""
-    counts = sorted(told["ok"] for host, told in run["hosts"].items() if "-worker-" in host)
+    """The most tasks that reached a worker but the busiest one, which the operation is about."""
+    counts = sorted(told["reached"] for host, told in run["hosts"].items() if "-worker-" in host)
     return counts[-2]
 
 

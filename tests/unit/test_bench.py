@@ -6,14 +6,17 @@ from tests.bench import report
 
 
 def run(seconds, changed=0, elsewhere=3):
-    hosts = {name: {"ok": ok, "changed": changed, "skipped": 3} for name, ok in {"lab-cp-1": 12, "lab-worker-1": elsewhere}.items()}
+    hosts = {
+        name: {"ok": ok, "reached": ok, "changed": changed, "skipped": 3}
+        for name, ok in {"lab-cp-1": 12, "lab-worker-1": elsewhere}.items()
+    }
     tasks = [{"task": f"t{n}", "seconds": n / 10, "path": f"roles/r/tasks/main.yml:{n}", "play": f"p{n % 2}"} for n in range(12)]
     return {"seconds": seconds, "hosts": hosts, "tasks": tasks, "memory_mib": {"lab-cp-1": 900}, "calls": 42}
 
 
 def operation(seconds, elsewhere=3):
     about = run(seconds, 1, elsewhere)
-    about["hosts"]["lab-worker-9"] = {"ok": 50, "changed": 9}
+    about["hosts"]["lab-worker-9"] = {"ok": 50, "reached": 44, "changed": 9}
     return about
 
 
