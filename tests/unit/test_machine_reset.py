@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import os
+import subprocess
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -143,6 +145,26 @@ def test_a_mount_is_never_crossed(machine):
     with pytest.raises(Refused, match="/var/lib/kubelet: found /var/lib/kubelet/pods/1/volumes/data mounted there, wanted nothing"):
         machine.reset({}).files()
     assert machine.exists("/var/lib/kubelet/pods/1/volumes/data/precious")
+
+
+SLEEPERS = {"exec sleep 60": -15, "trap '' TERM; while :; do sleep 1; done": -9}
+
+
+def test_processes_of_pods_are_asked_to_end_and_killed_if_they_do_not(monkeypatch):
+    pods = [subprocess.Popen(["sh", "-c", script]) for script in SLEEPERS]
+    time.sleep(0.3)  # until the trap is set
+    monkeypatch.setattr(machine_reset, "processes", lambda shims=True: [pod.pid for pod in pods if pod.poll() is None])
+    monkeypatch.setattr(machine_reset, "ENDING", 1)
+    machine_reset.end()
+    assert [pod.poll() for pod in pods] == list(SLEEPERS.values())
+
+
+def test_a_process_that_cannot_be_killed_is_named(monkeypatch):
+    monkeypatch.setattr(machine_reset, "processes", lambda shims=True: [2**22 + 1])
+    monkeypatch.setattr(machine_reset, "ENDING", 0)
+    monkeypatch.setattr(machine_reset, "DYING", 0)
+    with pytest.raises(Refused, match="processes 4194305: found there 0 s after they were killed, wanted none: restart the machine"):
+        machine_reset.end()
 
 
 def test_who_reads_a_file_takes_it_over_though_a_run_died_in_between(machine):

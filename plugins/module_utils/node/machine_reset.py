@@ -26,9 +26,9 @@ MARKS = units.MARKS.parent
 JOURNAL = "/var/log/journal"  # role base has it kept on disk; one that was there keeps what is in it
 SYSTEMD = "/etc/systemd/system"
 SERVERS = ("ssh.service", "sshd.service")
-PODS = "kubepods.slice"  # with all slices and processes in it
+PODS, OF_PODS = "kubepods.slice", ("kubepods*.slice", "cri-containerd-*.scope")
 SHIM = "containerd-shim-runc-v2"
-DYING = 30  # seconds that processes have to be gone after they were killed
+ENDING, DYING = 30, 30  # seconds that processes have to end by themselves, and to be gone after they were killed
 TABLE = ["inet", "voicehelper"]
 BELOW = [f"{tree}/*" for tree in machine_state.TREES]
 SWAP = re.compile(r"[^#\s]\S*\s+\S+\s+swap\s")
@@ -68,11 +68,14 @@ class Reset:
     # Programs
 
     def programs(self) -> None:
-        """Stop the units, the runtime last, and what they have left running: containers outlive both."""
+        """Stop the units, the runtime last, and end what outlives it: the pods, and what systemd keeps of them."""
         own = [name for name in self.units() if not name.endswith(".mount")]
-        self.stop([*sorted(own, key="containerd.service".__eq__), PODS])
+        self.stop(sorted(own, key="containerd.service".__eq__))
         if pods := processes():
             self.node.act(f"end {len(pods)} processes of pods", end)
+        self.stop([PODS])
+        if left := [line.split()[0] for line in output_lines("systemctl", "list-units", "--all", "--plain", "--no-legend", *OF_PODS)]:
+            self.node.run(["systemctl", "reset-failed", *left])
 
     def units(self) -> list[str]:
         """Names of the unit files that were not there before."""
@@ -291,28 +294,38 @@ def stamped() -> list[str]:
     return paths
 
 
-def processes() -> list[int]:
+def processes(shims: bool = True) -> list[int]:
     """Processes of pods: those in the kubelet's groups, and the shims that hold them."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            if "kubepods" in (folder / "cgroup").read_text() or (folder / "exe").readlink().name.split()[0] == SHIM:
+            in_a_pod = "kubepods" in (folder / "cgroup").read_text()
+            if in_a_pod or (shims and (folder / "exe").readlink().name.split()[0] == SHIM):
                 found.append(int(folder.name))
     return found
 
 
 def end() -> None:
-    """Kill all processes of pods. Raises Refused for those that are still there after DYING seconds."""
+    """Ask all processes of pods to end, then kill them. Raises Refused for those that are still there after DYING seconds."""
+    tell(processes(shims=False), signal.SIGTERM)
+    deadline = time.monotonic() + ENDING
+    while processes(shims=False) and time.monotonic() < deadline:
+        time.sleep(0.2)
     deadline = time.monotonic() + DYING
     while pods := processes():
         if time.monotonic() > deadline:
             raise Refused(
                 f"processes {', '.join(map(str, pods))}: found there {DYING} s after they were killed, wanted none: restart the machine"
             )
-        for process in pods:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process, signal.SIGKILL)
+        tell(pods, signal.SIGKILL)
         time.sleep(0.2)
+
+
+def tell(pids: list[int], what: signal.Signals) -> None:
+    """Send a signal to those that are there still."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, what)
 
 
 def unlike(disk: disk_plan.Disk, name: str, mounted: bool = False) -> str:
