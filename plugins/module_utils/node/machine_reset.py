@@ -74,8 +74,10 @@ class Reset:
         if pods := processes():
             self.node.act(f"end {len(pods)} processes of pods", end)
         self.stop([PODS])
-        if left := [line.split()[0] for line in output_lines("systemctl", "list-units", "--all", "--plain", "--no-legend", *OF_PODS)]:
-            self.node.run(["systemctl", "reset-failed", *left])
+        if failed := [
+            line.split()[0] for line in output_lines("systemctl", "list-units", "--state=failed", "--plain", "--no-legend", *OF_PODS)
+        ]:
+            self.node.run(["systemctl", "reset-failed", *failed])
 
     def units(self) -> list[str]:
         """Names of the unit files that were not there before."""
