@@ -60,7 +60,13 @@ class Machine:
 
     def reset(self, before=None, check=False, files=FILES, **more) -> Reset:
         params = {"name": "voicehelper", "files": files, "packages": [], "displaced": [], "address": "10.0.0.10", "storage": "/data"}
-        params |= {"units": [], "directories": [], "devices": [], "key": "/etc/voicehelper/data-disks.key"} | more
+        params |= {
+            "table": "inet voicehelper",
+            "units": [],
+            "directories": [],
+            "devices": [],
+            "key": "/etc/voicehelper/data-disks.key",
+        } | more
         return Reset(Node(SimpleNamespace(check_mode=check, run_command=self.run_command)), params, Note(before))
 
 

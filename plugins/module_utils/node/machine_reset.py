@@ -29,7 +29,6 @@ SERVERS = ("ssh.service", "sshd.service")
 PODS, OF_PODS = "kubepods.slice", ("kubepods*.slice", "cri-containerd-*.scope")
 SHIM = "containerd-shim-runc-v2"
 ENDING, DYING = 30, 30  # seconds that processes have to end by themselves, and to be gone after they were killed
-TABLE = ["inet", "voicehelper"]
 BELOW = [f"{tree}/*" for tree in machine_state.TREES]
 SWAP = re.compile(r"[^#\s]\S*\s+\S+\s+swap\s")
 APT = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "--yes", "-o", "DPkg::Lock::Timeout=300"]
@@ -74,10 +73,9 @@ class Reset:
         if pods := processes():
             self.node.act(f"end {len(pods)} processes of pods", end)
         self.stop([PODS])
-        if failed := [
-            line.split()[0] for line in output_lines("systemctl", "list-units", "--state=failed", "--plain", "--no-legend", *OF_PODS)
-        ]:
-            self.node.run(["systemctl", "reset-failed", *failed])
+        failed = output_lines("systemctl", "list-units", "--state=failed", "--plain", "--no-legend", *OF_PODS)
+        if failed:
+            self.node.run(["systemctl", "reset-failed", *(line.split()[0] for line in failed)])
 
     def units(self) -> list[str]:
         """Names of the unit files that were not there before."""
@@ -220,8 +218,8 @@ class Reset:
     def access(self) -> None:
         """The packet filter and the settings of the SSH server, these only when the server takes what is left."""
         self.stop(self.units())
-        if " ".join(TABLE) in machine_state.packet_filter():  # loaded by the way back, not by its unit
-            self.node.run(["nft", "delete", "table", *TABLE])
+        if self.params["table"] in machine_state.packet_filter():  # loaded by the way back, not by its unit
+            self.node.run(["nft", "delete", "table", *self.params["table"].split()])
         server = next((name for name in SERVERS if output_lines("systemctl", "is-active", name)), "")
         for place in [place for path in self.paths for place in machine_state.found(path)]:
             if place.parent.name != "sshd_config.d":
