@@ -198,6 +198,31 @@ def test_lines_of_others_in_a_shared_file_stay(machine):
     assert crypttab.read_text() == "home UUID=2 none luks\n"
 
 
+def test_volumes_below_the_data_are_closed_and_what_the_site_opens_is_not(machine):
+    machine.write("/etc/crypttab", "luks-1 UUID=1 /etc/voicehelper/data-disks.key luks\nhome UUID=2 none luks\n")
+    for path in ("/dev/voicehelper/data", "/dev/mapper/luks-1", "/dev/mapper/home"):
+        machine.write(path)
+    machine.reset({"files": {"/etc/crypttab": ""}}).release()
+    assert machine.calls == ["vgchange --activate n voicehelper", "cryptsetup close luks-1"]
+
+
+def test_name_swap_and_kernel_settings_are_as_they_were(machine, monkeypatch):
+    forward = machine.write("/proc/sys/net/ipv4/ip_forward", "1\n")
+    ports = machine.write("/proc/sys/net/ipv4/ip_local_reserved_ports", "30000-32767\n")
+    machine.write("/proc/sys/net/core/somaxconn", "4096\n")
+    monkeypatch.setattr(machine_state, "hostname", lambda: {"worker-1": ""})
+    monkeypatch.setattr(machine_state, "swap", lambda: {"/dev/zram0": ""})
+    settings = {"net.ipv4.ip_forward": "0", "net.ipv4.ip_local_reserved_ports": "", "net.core.somaxconn": "4096", "vm.gone": "1"}
+    reset = machine.reset({"hostname": {"bare": ""}, "swap": {"/dev/vda2": ""}, "settings": settings})
+    reset.put_back()
+    assert machine.calls == ["hostnamectl set-hostname bare", "swapon --all"]
+    assert (forward.read_text(), ports.read_text()) == ("0\n", "\n")
+    assert [step for step in reset.node.steps if step.startswith("set ")] == [
+        "set net.ipv4.ip_forward to 0",
+        "set net.ipv4.ip_local_reserved_ports to ",
+    ]
+
+
 def test_a_file_that_only_we_had_lines_in_goes(machine):
     machine.write("/etc/crypttab", "luks-1 UUID=1 /etc/voicehelper/data-disks.key luks\n")
     machine.reset({}).files()

@@ -115,10 +115,10 @@ class Reset:
     def release(self) -> None:
         """Unmount the data volume, close what lies below it and open it no more; what is on it stays."""
         self.stop([name for name in self.units() if name.endswith(".mount")])
-        if Path("/dev", self.params["name"]).is_dir():
+        if (ROOT / "dev" / self.params["name"]).is_dir():
             self.node.run(["vgchange", "--activate", "n", self.params["name"]])
         for line in disk_facts.lines(ROOT / "etc/crypttab"):
-            if self.is_ours(line) and Path("/dev/mapper", line.split()[0]).exists():
+            if self.is_ours(line) and (ROOT / "dev/mapper" / line.split()[0]).exists():
                 self.node.run(["cryptsetup", "close", line.split()[0]])
         self.rewrite("/etc/crypttab", lambda lines: [line for line in lines if not self.is_ours(line)])
         place = ROOT / self.params["storage"].lstrip("/")
@@ -211,7 +211,7 @@ class Reset:
             self.node.run(["swapon", "--all"])
         for name, value in self.before.of("settings").items():
             if machine_state.setting(name) not in (value, None):
-                self.node.act(f"set {name} to {value}", Path("/proc/sys", name.replace(".", "/")).write_text, f"{value}\n")
+                self.node.act(f"set {name} to {value}", (ROOT / "proc/sys" / name.replace(".", "/")).write_text, f"{value}\n")
 
     # The ways in
 

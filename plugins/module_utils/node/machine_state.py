@@ -283,7 +283,7 @@ def packet_filter() -> list[str]:
 def setting(name: str) -> str | None:
     """Value of a kernel setting; None where this kernel has none."""
     with contextlib.suppress(OSError):
-        return Path("/proc/sys", name.replace(".", "/")).read_text().strip()
+        return (ROOT / "proc/sys" / name.replace(".", "/")).read_text().strip()
     return None
 
 
