@@ -132,6 +132,14 @@ def test_what_was_there_before_stays_and_is_put_back(machine):
     assert "systemctl try-restart chrony.service" in machine.calls
 
 
+def test_cni_of_others_that_cilium_set_aside_has_its_name_back(machine):
+    files = [*FILES, {"path": "/etc/cni", "restarts": ""}]
+    for name in ("87-podman.conflist.cilium_bak", "05-cilium.conflist"):
+        machine.write(f"/etc/cni/net.d/{name}")
+    machine.reset({"files": dict.fromkeys(["/etc/cni", "/etc/cni/net.d", "/etc/cni/net.d/87-podman.conflist"], "")}, files=files).files()
+    assert [path.name for path in (machine.root / "etc/cni/net.d").iterdir()] == ["87-podman.conflist"]
+
+
 def test_a_folder_that_was_there_is_emptied_as_what_is_in_it_was_not_looked_at(machine):
     machine.write("/var/lib/kubelet/pods/1/x")
     machine.reset({"folders": {"/var/lib/kubelet": ""}}).files()

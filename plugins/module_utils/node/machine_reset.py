@@ -26,6 +26,7 @@ MARKS = units.MARKS.parent
 JOURNAL = "/var/log/journal"  # role base has it kept on disk; one that was there keeps what is in it
 SYSTEMD = "/etc/systemd/system"
 SERVERS = ("ssh.service", "sshd.service")
+SET_ASIDE = ".cilium_bak"  # Cilium renames so what others have for CNI
 PODS, OF_PODS = "kubepods.slice", ("kubepods*.slice", "cri-containerd-*.scope")
 SHIM = "containerd-shim-runc-v2"
 ENDING, DYING = 30, 30  # seconds that processes have to end by themselves, and to be gone after they were killed
@@ -104,6 +105,9 @@ class Reset:
         self.release()
         self.rewrite("/etc/hosts", self.without_block)
         self.rewrite("/etc/fstab", self.with_swap)
+        for place in machine_state.found(f"/etc/cni/net.d/*{SET_ASIDE}"):
+            if self.before.has("files", machine_state.name_of(place).removesuffix(SET_ASIDE)):
+                self.node.act(f"give {place} its name back", place.rename, str(place).removesuffix(SET_ASIDE))
         paths = [*self.paths, *stamped(), *([JOURNAL] if self.before.known and not self.before.has("folders", JOURNAL) else [])]
         for path in [path for path in paths if not below(str(Path(path).parent), paths)]:
             for place in sorted(machine_state.found(path)):
