@@ -15,8 +15,9 @@ options:
     description:
       - C(probed) only tells.
       - C(clean) undoes what a cut-off init or join left.
-      - C(left) has the node count as member no more, and etcd forget it; what is on the machine is left to C(machine_reset), since kubeadm
-        waits for each pod's network to be taken down by an agent that may be gone.
+      - C(left) has the node count as member no more, and the etcd of C(etcd_members) forget it. What is on the machine is left to
+        C(machine_reset). C(kubeadm reset) would wait for each pod's network to be taken down by an agent that may be gone, and warns only
+        where it could not take the member out of etcd.
       - C(initialised) starts a cluster; C(joined) joins one.
       - C(configured) makes the static pods of a member anew from its settings and awaits each. Where one does not come up, the settings
         from before are put back and the task fails with what the part said.
@@ -35,14 +36,10 @@ options:
       content: {description: The text., type: str, required: true}
       mode: {description: Octal mode., type: str, default: "0644"}
   etcd_members:
-    description: Peer addresses of the control planes that are members, for C(joined) of one more.
+    description: Peer addresses of the control planes that are members, for C(joined) of one more and C(left) of one that others outlive.
     type: list
     elements: str
     default: []
-  etcd_leave:
-    description: Whether C(left) has etcd forget this member, for a cluster that lives on.
-    type: bool
-    default: true
   others:
     description:
       - Addresses of the control planes by name that must be up before C(configured) restarts a part of this one, as both together may be
@@ -86,7 +83,6 @@ from ansible.module_utils.node.control_plane import KUBEADM, ControlPlane, Faile
 KERNEL_CHECK = re.compile(r"(CONFIG|CGROUPS|OS|KERNEL)\w*: ")  # what kubeadm prints of the kernel drowns the reason
 # The API and etcd are reached directly, whatever proxies the login has; and kubeadm would write those into the static pods.
 DIRECT = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), "")
-CRI = "--cri-socket=unix:///run/containerd/containerd.sock"
 SUPER_ADMIN = "super-admin.conf"  # what init leaves beside admin.conf: a key past all RBAC, which nothing here uses
 OTHERS_SECONDS = 30  # one that has just come up itself needs some
 KUBELET, ETCDCTL = "/usr/local/bin/kubelet", "/usr/local/bin/etcdctl"
@@ -145,14 +141,14 @@ class Member:
             facts.ETCD_DATA.parent.chmod(0o700)
 
     def clean(self) -> None:
-        self.run(KUBEADM, "reset", "--force", CRI)
+        self.run(KUBEADM, "reset", "--force", "--cri-socket=unix:///run/containerd/containerd.sock")
         (facts.KUBERNETES / "discovery.conf").unlink(missing_ok=True)
 
     def leave(self) -> None:
         """Be no member any more. Without its stamp a node that is cut off here is one whose join was, and leaves again."""
         facts.STAMP.unlink(missing_ok=True)
-        if self.params["etcd_leave"] and (facts.KUBERNETES / "manifests/etcd.yaml").exists():
-            self.run(KUBEADM, "reset", "--force", CRI, "--skip-phases=cleanup-node")
+        if self.params["etcd_members"] and (facts.KUBERNETES / "manifests/etcd.yaml").exists():
+            self.drop_etcd_member()
 
     def initialise(self) -> None:
         write_settings(self.params["settings"])
@@ -217,6 +213,10 @@ class Member:
             return
         with control_plane.configured(self.params["init"]) as config:
             self.run(KUBEADM, "init", "phase", "certs", "etcd-healthcheck-client", f"--config={config}")
+        self.drop_etcd_member()
+
+    def drop_etcd_member(self) -> None:
+        """Remove the entry of this node among the etcd members, if there is one."""
         etcdctl = self.etcdctl(*self.params["etcd_members"])
         listing = json.loads(self.run(*etcdctl, "member", "list", "--write-out=json"))
         for member in listing["members"]:
@@ -262,7 +262,6 @@ def main():
                 },
             },
             "etcd_members": {"type": "list", "elements": "str", "default": []},
-            "etcd_leave": {"type": "bool", "default": True},
             "others": {"type": "dict", "default": {}},
             "secrets": {"type": "dict", "default": {}, "no_log": False},
             "immutable": {"type": "dict", "default": {}},

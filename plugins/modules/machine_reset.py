@@ -42,6 +42,7 @@ options:
   packages: {description: Packages that the roles install., type: list, elements: str, default: []}
   displaced: {description: Packages that cannot be beside one of those., type: list, elements: str, default: []}
   address: {description: The API's address., type: str, default: ""}
+  table: {description: "Table of the packet filter, with its family.", type: str, default: ""}
   storage: {description: Where the data volume is mounted., type: path, default: /data}
   directories: {description: The platform's directories on it., type: list, elements: str, default: []}
   devices: {description: Disks that carry it., type: list, elements: path, default: []}
@@ -77,6 +78,7 @@ def main():
             "packages": {"type": "list", "elements": "str", "default": []},
             "displaced": {"type": "list", "elements": "str", "default": []},
             "address": {"type": "str", "default": ""},
+            "table": {"type": "str", "default": ""},
             "storage": {"type": "path", "default": "/data"},
             "directories": {"type": "list", "elements": "str", "default": []},
             "devices": {"type": "list", "elements": "path", "default": []},

@@ -21,6 +21,7 @@ options:
   settings: {description: Kernel settings whose values belong to the state., type: list, elements: str, default: []}
   paths: {description: "What this project leaves on a machine, C(*) for any part of a name.", type: list, elements: str, default: []}
   address: {description: "The API's address, which a control plane may hold.", type: str, default: ""}
+  table: {description: "Table of the packet filter, with its family.", type: str, default: ""}
 author: VoiceHelper
 """
 
@@ -41,7 +42,8 @@ def compared(params):
     """{ours, others, known} as `+ category: entry`, `-` for what is gone and `~` for what is another."""
     before, lists, paths = machine_state.Note.read(), {True: [], False: []}, [*params["paths"], *stamped()]
     for category, sign, entry in machine_state.difference(before, machine_state.read(params["settings"])):
-        mine = machine_state.ours(category, sign, entry, paths, params["address"]) and (before.known or not stays(category, entry))
+        mine = machine_state.ours(category, sign, entry, paths, params["address"], params["table"])
+        mine = mine and (before.known or not stays(category, entry))
         lists[mine].append(f"{sign} {category}: {entry}")
     return {"known": before.known, "ours": lists[True], "others": lists[False] if before.known else []}
 
@@ -60,6 +62,7 @@ def main():
             "settings": {"type": "list", "elements": "str", "default": []},
             "paths": {"type": "list", "elements": "str", "default": []},
             "address": {"type": "str", "default": ""},
+            "table": {"type": "str", "default": ""},
         },
         supports_check_mode=True,
     )

@@ -54,20 +54,19 @@ def test_a_member_leaves_etcd_and_one_that_was_cut_off_in_it_leaves_again(member
     manifest.parent.mkdir()
     manifest.touch()
     control_plane.stamp.write_text("{}")
-    control_plane.program("kubeadm", "reset", f"test ! -e {control_plane.stamp} || exit 9")
-    assert member("left")["stage"] == "partial"  # until its files are taken away
-    assert member("left")["changed"]
-    assert (
-        control_plane.calls == ["kubeadm reset --force --cri-socket=unix:///run/containerd/containerd.sock --skip-phases=cleanup-node"] * 2
-    )
+    listed = json.dumps({"members": [{"ID": 10, "name": "cp-1", "peerURLs": ["https://10.0.0.11:2380"]}, {"ID": 171, "name": "cp-2"}]})
+    control_plane.program("etcdctl", "member list", f"test ! -e {control_plane.stamp} && echo '{listed}'")
+    assert member("left", etcd_members=["10.0.0.11"])["stage"] == "partial"  # until its files are taken away
+    assert member("left", etcd_members=["10.0.0.11"])["changed"]
+    assert [call.rpartition(".key ")[2] for call in control_plane.calls] == ["member list --write-out=json", "member remove ab"] * 2
 
 
-@pytest.mark.parametrize(("manifest", "etcd_leave"), [("etcd.yaml", False), ("kube-vip.yaml", True)])
-def test_a_worker_and_a_cluster_that_goes_as_a_whole_leave_no_etcd(member, control_plane, manifest, etcd_leave):
+@pytest.mark.parametrize(("manifest", "others"), [("etcd.yaml", []), ("kube-vip.yaml", ["10.0.0.11"])])
+def test_a_worker_and_a_cluster_that_goes_as_a_whole_leave_no_etcd(member, control_plane, manifest, others):
     (control_plane.kubernetes / "manifests").mkdir()
     (control_plane.kubernetes / "manifests" / manifest).touch()
     control_plane.stamp.write_text("{}")
-    assert member("left", etcd_leave=etcd_leave)["changed"]
+    assert member("left", etcd_members=others)["changed"]
     assert control_plane.calls == [] and not control_plane.stamp.exists()
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import os
+import subprocess
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -58,7 +60,13 @@ class Machine:
 
     def reset(self, before=None, check=False, files=FILES, **more) -> Reset:
         params = {"name": "voicehelper", "files": files, "packages": [], "displaced": [], "address": "10.0.0.10", "storage": "/data"}
-        params |= {"units": [], "directories": [], "devices": [], "key": "/etc/voicehelper/data-disks.key"} | more
+        params |= {
+            "table": "inet voicehelper",
+            "units": [],
+            "directories": [],
+            "devices": [],
+            "key": "/etc/voicehelper/data-disks.key",
+        } | more
         return Reset(Node(SimpleNamespace(check_mode=check, run_command=self.run_command)), params, Note(before))
 
 
@@ -124,6 +132,14 @@ def test_what_was_there_before_stays_and_is_put_back(machine):
     assert "systemctl try-restart chrony.service" in machine.calls
 
 
+def test_cni_of_others_that_cilium_set_aside_has_its_name_back(machine):
+    files = [*FILES, {"path": "/etc/cni", "restarts": ""}]
+    for name in ("87-podman.conflist.cilium_bak", "05-cilium.conflist"):
+        machine.write(f"/etc/cni/net.d/{name}")
+    machine.reset({"files": dict.fromkeys(["/etc/cni", "/etc/cni/net.d", "/etc/cni/net.d/87-podman.conflist"], "")}, files=files).files()
+    assert [path.name for path in (machine.root / "etc/cni/net.d").iterdir()] == ["87-podman.conflist"]
+
+
 def test_a_folder_that_was_there_is_emptied_as_what_is_in_it_was_not_looked_at(machine):
     machine.write("/var/lib/kubelet/pods/1/x")
     machine.reset({"folders": {"/var/lib/kubelet": ""}}).files()
@@ -143,6 +159,26 @@ def test_a_mount_is_never_crossed(machine):
     with pytest.raises(Refused, match="/var/lib/kubelet: found /var/lib/kubelet/pods/1/volumes/data mounted there, wanted nothing"):
         machine.reset({}).files()
     assert machine.exists("/var/lib/kubelet/pods/1/volumes/data/precious")
+
+
+SLEEPERS = {"exec sleep 60": -15, "trap '' TERM; while :; do sleep 1; done": -9}
+
+
+def test_processes_of_pods_are_asked_to_end_and_killed_if_they_do_not(monkeypatch):
+    pods = [subprocess.Popen(["sh", "-c", script]) for script in SLEEPERS]
+    time.sleep(0.3)  # until the trap is set
+    monkeypatch.setattr(machine_reset, "processes", lambda shims=True: [pod.pid for pod in pods if pod.poll() is None])
+    monkeypatch.setattr(machine_reset, "ENDING", 1)
+    machine_reset.end()
+    assert [pod.poll() for pod in pods] == list(SLEEPERS.values())
+
+
+def test_a_process_that_cannot_be_killed_is_named(monkeypatch):
+    monkeypatch.setattr(machine_reset, "processes", lambda shims=True: [2**22 + 1])
+    monkeypatch.setattr(machine_reset, "ENDING", 0)
+    monkeypatch.setattr(machine_reset, "DYING", 0)
+    with pytest.raises(Refused, match="processes 4194305: found there 0 s after they were killed, wanted none: restart the machine"):
+        machine_reset.end()
 
 
 def test_who_reads_a_file_takes_it_over_though_a_run_died_in_between(machine):
@@ -168,6 +204,31 @@ def test_lines_of_others_in_a_shared_file_stay(machine):
     assert hosts.read_text() == "127.0.0.1 localhost\n10.0.0.99 nas\n"
     assert fstab.read_text() == "/dev/vda1 / ext4\n/dev/vda2 none swap sw 0 0\n# /dev/old none swap sw 0 0\n"
     assert crypttab.read_text() == "home UUID=2 none luks\n"
+
+
+def test_volumes_below_the_data_are_closed_and_what_the_site_opens_is_not(machine):
+    machine.write("/etc/crypttab", "luks-1 UUID=1 /etc/voicehelper/data-disks.key luks\nhome UUID=2 none luks\n")
+    for path in ("/dev/voicehelper/data", "/dev/mapper/luks-1", "/dev/mapper/home"):
+        machine.write(path)
+    machine.reset({"files": {"/etc/crypttab": ""}}).release()
+    assert machine.calls == ["vgchange --activate n voicehelper", "cryptsetup close luks-1"]
+
+
+def test_name_swap_and_kernel_settings_are_as_they_were(machine, monkeypatch):
+    forward = machine.write("/proc/sys/net/ipv4/ip_forward", "1\n")
+    ports = machine.write("/proc/sys/net/ipv4/ip_local_reserved_ports", "30000-32767\n")
+    machine.write("/proc/sys/net/core/somaxconn", "4096\n")
+    monkeypatch.setattr(machine_state, "hostname", lambda: {"worker-1": ""})
+    monkeypatch.setattr(machine_state, "swap", lambda: {"/dev/zram0": ""})
+    settings = {"net.ipv4.ip_forward": "0", "net.ipv4.ip_local_reserved_ports": "", "net.core.somaxconn": "4096", "vm.gone": "1"}
+    reset = machine.reset({"hostname": {"bare": ""}, "swap": {"/dev/vda2": ""}, "settings": settings})
+    reset.put_back()
+    assert machine.calls == ["hostnamectl set-hostname bare", "swapon --all"]
+    assert (forward.read_text(), ports.read_text()) == ("0\n", "\n")
+    assert [step for step in reset.node.steps if step.startswith("set ")] == [
+        "set net.ipv4.ip_forward to 0",
+        "set net.ipv4.ip_local_reserved_ports to ",
+    ]
 
 
 def test_a_file_that_only_we_had_lines_in_goes(machine):

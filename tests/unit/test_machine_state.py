@@ -103,8 +103,11 @@ def test_a_spoiled_note_is_named(run_module, machine, text):
         ("rules", "+", "-6 100: from all lookup local", True),
         ("rules", "-", "-4 0: from all lookup local", False),
         ("rules", "+", "-4 1000: from all lookup 100", False),
+        ("rules", "+", "-4 1: from all fwmark 0xe00 lookup 201", True),
+        ("rules", "+", "-4 500: from 10.9.0.0/16 lookup 201", False),
         ("packet filter", "+", "ip nat CILIUM_POST_nat", True),
         ("packet filter", "+", "inet voicehelper", True),
+        ("packet filter", "+", "inet voicehelper input", True),
         ("packet filter", "+", "ip filter FORWARD", False),
         ("eBPF", "+", "/sys/fs/bpf/cilium/devices/eth0/links/cil_from_netdev", True),
         ("eBPF", "+", "eth0 ingress cil_from_netdev-eth0", True),
@@ -113,7 +116,7 @@ def test_a_spoiled_note_is_named(run_module, machine, text):
     ],
 )
 def test_what_is_ours(category, sign, entry, mine):
-    assert machine_state.ours(category, sign, entry, PATHS, "10.0.0.10") is mine
+    assert machine_state.ours(category, sign, entry, PATHS, "10.0.0.10", "inet voicehelper") is mine
 
 
 def test_a_package_s_own_file_is_one_that_it_brings_or_makes(machine, monkeypatch):

@@ -23,6 +23,7 @@ JUDGED_ELSEWHERE = {
     *("chart_artifact", "chart_name", "chart_namespace"),
     # Held against the cluster itself, by bootstrap.nodes.admission.
     *("maintenance_accepted", "maintenance_away", "maintenance_heard", "maintenance_node"),
+    *("reset_node", "reset_wiped_platform"),  # held against the inventory's names by the role
 }
 
 

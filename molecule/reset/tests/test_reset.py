@@ -39,6 +39,11 @@ def test_the_ssh_server_has_its_own_settings_again(host):
     assert "maxauthtries 6" in host.check_output("sshd -T").splitlines()
 
 
+def test_the_controller_knows_of_no_cluster_and_keeps_the_vault():
+    credentials = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"], "inventory/credentials")
+    assert not (credentials / "kubeconfig").exists() and (credentials / "secrets.yml").exists()
+
+
 def test_a_second_one_erases_the_data_by_name(host, converge):
     changed, output = converge(reset_wipe_data=True)
     assert changed, output

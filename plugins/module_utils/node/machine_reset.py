@@ -26,10 +26,10 @@ MARKS = units.MARKS.parent
 JOURNAL = "/var/log/journal"  # role base has it kept on disk; one that was there keeps what is in it
 SYSTEMD = "/etc/systemd/system"
 SERVERS = ("ssh.service", "sshd.service")
-PODS = "kubepods.slice"  # with all slices and processes in it
+SET_ASIDE = ".cilium_bak"  # Cilium renames so what others have for CNI
+PODS, OF_PODS = "kubepods.slice", ("kubepods*.slice", "cri-containerd-*.scope")
 SHIM = "containerd-shim-runc-v2"
-DYING = 30  # seconds that processes have to be gone after they were killed
-TABLE = ["inet", "voicehelper"]
+ENDING, DYING = 30, 30  # seconds that processes have to end by themselves, and to be gone after they were killed
 BELOW = [f"{tree}/*" for tree in machine_state.TREES]
 SWAP = re.compile(r"[^#\s]\S*\s+\S+\s+swap\s")
 APT = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "--yes", "-o", "DPkg::Lock::Timeout=300"]
@@ -68,11 +68,15 @@ class Reset:
     # Programs
 
     def programs(self) -> None:
-        """Stop the units, the runtime last, and what they have left running: containers outlive both."""
+        """Stop the units, the runtime last, and end what outlives it: the pods, and what systemd keeps of them."""
         own = [name for name in self.units() if not name.endswith(".mount")]
-        self.stop([*sorted(own, key="containerd.service".__eq__), PODS])
+        self.stop(sorted(own, key="containerd.service".__eq__))
         if pods := processes():
             self.node.act(f"end {len(pods)} processes of pods", end)
+        self.stop([PODS])
+        failed = output_lines("systemctl", "list-units", "--state=failed", "--plain", "--no-legend", *OF_PODS)
+        if failed:
+            self.node.run(["systemctl", "reset-failed", *(line.split()[0] for line in failed)])
 
     def units(self) -> list[str]:
         """Names of the unit files that were not there before."""
@@ -101,6 +105,9 @@ class Reset:
         self.release()
         self.rewrite("/etc/hosts", self.without_block)
         self.rewrite("/etc/fstab", self.with_swap)
+        for place in machine_state.found(f"/etc/cni/net.d/*{SET_ASIDE}"):
+            if self.before.has("files", machine_state.name_of(place).removesuffix(SET_ASIDE)):
+                self.node.act(f"give {place} its name back", place.rename, str(place).removesuffix(SET_ASIDE))
         paths = [*self.paths, *stamped(), *([JOURNAL] if self.before.known and not self.before.has("folders", JOURNAL) else [])]
         for path in [path for path in paths if not below(str(Path(path).parent), paths)]:
             for place in sorted(machine_state.found(path)):
@@ -112,10 +119,10 @@ class Reset:
     def release(self) -> None:
         """Unmount the data volume, close what lies below it and open it no more; what is on it stays."""
         self.stop([name for name in self.units() if name.endswith(".mount")])
-        if Path("/dev", self.params["name"]).is_dir():
+        if (ROOT / "dev" / self.params["name"]).is_dir():
             self.node.run(["vgchange", "--activate", "n", self.params["name"]])
         for line in disk_facts.lines(ROOT / "etc/crypttab"):
-            if self.is_ours(line) and Path("/dev/mapper", line.split()[0]).exists():
+            if self.is_ours(line) and (ROOT / "dev/mapper" / line.split()[0]).exists():
                 self.node.run(["cryptsetup", "close", line.split()[0]])
         self.rewrite("/etc/crypttab", lambda lines: [line for line in lines if not self.is_ours(line)])
         place = ROOT / self.params["storage"].lstrip("/")
@@ -208,15 +215,15 @@ class Reset:
             self.node.run(["swapon", "--all"])
         for name, value in self.before.of("settings").items():
             if machine_state.setting(name) not in (value, None):
-                self.node.act(f"set {name} to {value}", Path("/proc/sys", name.replace(".", "/")).write_text, f"{value}\n")
+                self.node.act(f"set {name} to {value}", (ROOT / "proc/sys" / name.replace(".", "/")).write_text, f"{value}\n")
 
     # The ways in
 
     def access(self) -> None:
         """The packet filter and the settings of the SSH server, these only when the server takes what is left."""
         self.stop(self.units())
-        if " ".join(TABLE) in machine_state.packet_filter():  # loaded by the way back, not by its unit
-            self.node.run(["nft", "delete", "table", *TABLE])
+        if self.params["table"] in machine_state.packet_filter():  # loaded by the way back, not by its unit
+            self.node.run(["nft", "delete", "table", *self.params["table"].split()])
         server = next((name for name in SERVERS if output_lines("systemctl", "is-active", name)), "")
         for place in [place for path in self.paths for place in machine_state.found(path)]:
             if place.parent.name != "sshd_config.d":
@@ -291,28 +298,38 @@ def stamped() -> list[str]:
     return paths
 
 
-def processes() -> list[int]:
+def processes(shims: bool = True) -> list[int]:
     """Processes of pods: those in the kubelet's groups, and the shims that hold them."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            if "kubepods" in (folder / "cgroup").read_text() or (folder / "exe").readlink().name.split()[0] == SHIM:
+            in_a_pod = "kubepods" in (folder / "cgroup").read_text()
+            if in_a_pod or (shims and (folder / "exe").readlink().name.split()[0] == SHIM):
                 found.append(int(folder.name))
     return found
 
 
 def end() -> None:
-    """Kill all processes of pods. Raises Refused for those that are still there after DYING seconds."""
+    """Ask all processes of pods to end, then kill them. Raises Refused for those that are still there after DYING seconds."""
+    tell(processes(shims=False), signal.SIGTERM)
+    deadline = time.monotonic() + ENDING
+    while processes(shims=False) and time.monotonic() < deadline:
+        time.sleep(0.2)
     deadline = time.monotonic() + DYING
     while pods := processes():
         if time.monotonic() > deadline:
             raise Refused(
                 f"processes {', '.join(map(str, pods))}: found there {DYING} s after they were killed, wanted none: restart the machine"
             )
-        for process in pods:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process, signal.SIGKILL)
+        tell(pods, signal.SIGKILL)
         time.sleep(0.2)
+
+
+def tell(pids: list[int], what: signal.Signals) -> None:
+    """Send a signal to those that are there still."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, what)
 
 
 def unlike(disk: disk_plan.Disk, name: str, mounted: bool = False) -> str:

@@ -43,7 +43,8 @@ KEPT = 1 << 16  # bytes; a larger file of /etc is not one of settings
 COMING_AND_GOING = re.compile(r"/run/(user|credentials)(/|$)|/proc/sys/fs/binfmt_misc$")  # mounts of a login, of a service, of a first look
 PODS_LINK = re.compile(r"cilium_|lxc_health$|lxc[0-9a-f]{12}$")
 PODS_CHAIN = re.compile(r"(OLD_)?CILIUM_|KUBE-")
-PODS_TABLES = {"2004", "2005"}  # of Cilium's proxy
+PODS_TABLES = {"2004", "2005"}  # to and from Cilium's proxy
+PODS_RULE = re.compile(r" fwmark 0x(200|a00|e00) lookup (2004|2005|201)$| 100: from all lookup local$")  # 201: to WireGuard
 PODS_PROGRAMS = ("/sys/fs/bpf/cilium", "/sys/fs/bpf/tc/globals/cilium_")
 # From linux/netlink.h, linux/netfilter/nfnetlink.h and nf_tables.h.
 NETLINK_NETFILTER, NLMSG_ERROR, NLMSG_DONE, DUMP, GET_TABLE, GET_CHAIN = 12, 2, 3, 0x301, 10 << 8 | 1, 10 << 8 | 4
@@ -154,13 +155,14 @@ def difference(before: Note, now: State) -> list[tuple[str, str, str]]:
     return lines
 
 
-def ours(category: str, sign: str, entry: str, paths: list[str], address: str) -> bool:
+def ours(category: str, sign: str, entry: str, paths: list[str], address: str, table: str = "") -> bool:
     """Whether a difference is one that this project makes, and a reset has to undo.
 
     Args:
         category, sign, entry: the difference.
         paths: what the roles leave on a machine.
         address: the API's, which a control plane may hold.
+        table: that of the packet filter, as `inet NAME`.
     """
     if category == "settings":
         return sign == "~"
@@ -176,14 +178,14 @@ def ours(category: str, sign: str, entry: str, paths: list[str], address: str) -
         "addresses": lambda: bool(PODS_LINK.match(words[1])) or words[0] == f"{address}/32",
         "routes": lambda: any(PODS_LINK.match(word) for word in words) or bool(PODS_TABLES & set(words)),
         "rules": lambda: of_pods(entry),
-        "packet filter": lambda: words[1] == "voicehelper" or bool(PODS_CHAIN.match(words[-1])),
+        "packet filter": lambda: entry.startswith(f"{table} ") or entry == table or bool(PODS_CHAIN.match(words[-1])),
         "eBPF": lambda: entry.startswith(PODS_PROGRAMS) or " cil_" in entry,
     }.get(category, lambda: False)()
 
 
 def of_pods(rule: str) -> bool:
     """Whether a routing rule, as `describe` has it, is one of Cilium's, which also moves the kernel's own rule for local addresses."""
-    return rule.rpartition(" ")[2] in PODS_TABLES or rule.endswith(" 100: from all lookup local")
+    return bool(PODS_RULE.search(rule))
 
 
 # What the parts of a state are read by, and the reset too.
@@ -281,7 +283,7 @@ def packet_filter() -> list[str]:
 def setting(name: str) -> str | None:
     """Value of a kernel setting; None where this kernel has none."""
     with contextlib.suppress(OSError):
-        return Path("/proc/sys", name.replace(".", "/")).read_text().strip()
+        return (ROOT / "proc/sys" / name.replace(".", "/")).read_text().strip()
     return None
 
 
