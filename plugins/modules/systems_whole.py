@@ -4,7 +4,7 @@ DOCUMENTATION = r"""
 module: systems_whole
 short_description: Wait until nodes, etcd and all systems are whole
 description:
-  - Every node is Ready, every member of etcd answers, and every system says that all of its members have caught up.
+  - Every node is Ready, every member of etcd answers, and every system has said that all of its members have caught up.
   - It runs on the controller, says every 20 seconds what is missing, and changes nothing; in check mode it does not wait.
 options:
   systems:
