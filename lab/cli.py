@@ -26,9 +26,9 @@ NodesArgument = Annotated[list[str] | None, typer.Argument(help="Node names; the
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "allow_interspersed_args": False}
 
 
-def _open(name: str, extra_workers: int | None = None) -> Lab:
+def _open(name: str, extra: dict[str, int | None] | None = None) -> Lab:
     paths = Paths.of(name)
-    return Lab(paths, topology.load(paths, extra_workers))
+    return Lab(paths, topology.load(paths, extra))
 
 
 @commands.command()
@@ -37,9 +37,10 @@ def up(
     extra_workers: Annotated[
         int | None, typer.Option(min=0, help="Workers beyond those of the inventory; kept until set otherwise.")
     ] = None,
+    extra_control_planes: Annotated[int | None, typer.Option(min=0, help="The same of control planes.")] = None,
 ) -> None:
     """Make the lab, or what is missing of it, and start what has stopped."""
-    lab = _open(name, extra_workers)
+    lab = _open(name, {"workers": extra_workers, "control_plane": extra_control_planes})
     with lab.paths.locked():
         lab.up()
     console.print(_table(lab))

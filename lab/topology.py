@@ -19,6 +19,7 @@ from lab.state import LabError, Paths
 INVENTORIES = REPOSITORY / "inventories"
 OWN = "lab"  # the site whose inventory needs no derivation, and whose lab.yml every other one borrows
 EXTRA = "extra.yml"
+ROLES = {"workers": ("worker", "worker"), "control_plane": ("control_plane", "cp")}  # group → role of a node, stem of its name
 Host = tuple[str, dict[str, Any], Callable[[Any], Any]]
 
 
@@ -58,24 +59,23 @@ def names() -> list[str]:
     return sorted(folder.name for folder in INVENTORIES.iterdir() if (folder / "hosts.yml").exists())
 
 
-def load(paths: Paths, extra_workers: int | None = None) -> Topology:
+def load(paths: Paths, extra: Mapping[str, int | None] | None = None) -> Topology:
     """Read a topology from its inventory, first deriving the inventory where the lab needs one of its own.
 
-    ``extra_workers`` adds that many workers to those of the inventory; ``None`` keeps what was asked for last time.
+    ``extra`` adds so many nodes to a group of the inventory, ``workers`` or ``control_plane``; ``None`` keeps what was asked for before.
     """
     if paths.topology not in names():
         raise LabError(f"unknown topology {paths.topology!r}; known: {', '.join(names())}")
     site = INVENTORIES / paths.topology
-    if extra_workers is None:
-        extra_workers = _extra_count(paths)
-    if paths.topology == OWN and not extra_workers:
+    counts = _extra_counts(paths) | {group: count for group, count in (extra or {}).items() if count is not None}
+    if paths.topology == OWN and not any(counts.values()):
         (paths.inventory / EXTRA).unlink(missing_ok=True)
         return read(paths.topology, site)
     _derive(paths, site)
     (paths.inventory / EXTRA).unlink(missing_ok=True)
-    if extra_workers:
+    if any(counts.values()):
         plain = read(paths.topology, paths.inventory)
-        (paths.inventory / EXTRA).write_text(_extra_inventory(plain, extra_workers))
+        (paths.inventory / EXTRA).write_text(_extra_inventory(plain, counts))
     return read(paths.topology, paths.inventory)
 
 
@@ -185,22 +185,27 @@ def _derive(paths: Paths, site: Path) -> None:
         link.symlink_to(target)
 
 
-def _extra_count(paths: Paths) -> int:
+def _extra_counts(paths: Paths) -> dict[str, int]:
     extra = paths.inventory / EXTRA
-    if not extra.exists():
-        return 0
-    return len(yaml.safe_load(extra.read_text())["workers"]["hosts"])
+    groups = yaml.safe_load(extra.read_text()) if extra.exists() else {}
+    return {group: len(members["hosts"]) for group, members in groups.items()}
 
 
-def _extra_inventory(topology: Topology, count: int) -> str:
-    """An inventory file of ``count`` more workers, named and addressed on from the last one there is."""
-    workers = [node for node in topology.nodes if node.role == "worker"]
+def _extra_inventory(topology: Topology, counts: Mapping[str, int]) -> str:
+    """An inventory file of so many more nodes of each group, named and addressed on from the last one of it."""
     taken = {node.address for node in topology.nodes}
-    last = max(ipaddress.IPv4Address(node.address) for node in workers or topology.nodes)
-    hosts: dict[str, dict[str, str]] = {}
-    for number in range(len(workers) + 1, len(workers) + count + 1):
-        last += 1
-        while str(last) in taken:
+    groups = {}
+    for group, count in counts.items():
+        role, stem = ROLES[group]
+        there = [node for node in topology.nodes if node.role == role]
+        last = max(ipaddress.IPv4Address(node.address) for node in there or topology.nodes)
+        hosts: dict[str, dict[str, str]] = {}
+        for number in range(len(there) + 1, len(there) + count + 1):
             last += 1
-        hosts[f"{topology.name}-worker-{number}"] = {"ansible_host": str(last)}
-    return yaml.safe_dump({"workers": {"hosts": hosts}})
+            while str(last) in taken:
+                last += 1
+            taken.add(str(last))
+            hosts[f"{topology.name}-{stem}-{number}"] = {"ansible_host": str(last)}
+        if hosts:
+            groups[group] = {"hosts": hosts}
+    return yaml.safe_dump(groups)

@@ -25,20 +25,22 @@ NAMED = 3  # things that a sentence names, before it only counts
 class Membership:
     """What a system says.
 
-    `leaders`: pods that lead anything. `why`: what is missing, where it is not whole. `held`: a sentence for each reason for which losing
-    these members loses a quorum, or the last copy in step. `alone`: lost members that are the only holder of something.
+    `leaders`: pods that lead anything. `why`: what is missing, where it is not whole. `held`: a sentence for each reason for which it does
+    not go on while these members are away; `losing`: those of them for which it loses data when they come back empty. `alone`: lost members
+    that are the only holder of something.
     """
 
     leaders: list[str] = field(default_factory=list)
     why: list[str] = field(default_factory=list)
     held: list[str] = field(default_factory=list)
+    losing: list[str] = field(default_factory=list)
     alone: list[str] = field(default_factory=list)
 
     def answer(self) -> dict[str, Any]:
         """As the protocol has it: each name and each sentence once."""
         once = {name: list(dict.fromkeys(values)) for name, values in asdict(self).items()}
         names = {name: sorted(once[name]) for name in ("leaders", "alone")}
-        return names | {"whole": not once["why"], "why": "; ".join(once["why"]), "held": once["held"]}
+        return names | {"whole": not once["why"], "why": "; ".join(once["why"]), "held": once["held"], "losing": once["losing"]}
 
     def absent(self, wanted: Iterable[str], found: Collection[str]) -> None:
         """Members that should answer and do not."""
@@ -46,7 +48,7 @@ class Membership:
 
     def judge(self, shared: Iterable[Shared], lost: Collection[str]) -> None:
         """What is missing of things that members hold together, and what losing some of these members would cost."""
-        behind, held = defaultdict[str, list[str]](list), defaultdict[str, list[str]](list)
+        behind, held, losing = (defaultdict[str, list[str]](list) for _ in range(3))
         for thing in shared:
             in_step = [pod for pod, current in thing.copies if current]
             rest, gone = [pod for pod in in_step if pod not in lost], {pod for pod in in_step if pod in lost}
@@ -57,9 +59,12 @@ class Membership:
                 self.alone += [pod for pod, _ in thing.copies if pod in lost]
             elif gone and len(rest) < thing.needed:
                 away = ", ".join(sorted(gone))
-                held[f"found {len(rest)} of {thing.count} copies in step without {away}; wanted {thing.needed}"].append(thing.name)
+                reason = f"found {len(rest)} of {thing.count} copies in step without {away}; wanted {thing.needed}"
+                for reasons in [held, losing] if len(rest) < thing.least else [held]:
+                    reasons[reason].append(thing.name)
         self.why += [f"{listed(names)}: {reason}" for reason, names in behind.items()]
         self.held += [f"{listed(names)}: {reason}" for reason, names in held.items()]
+        self.losing += [f"{listed(names)}: {reason}" for reason, names in losing.items()]
 
 
 @dataclass
@@ -67,16 +72,18 @@ class Shared:
     """What members hold together: a partition, a stream, a quorum.
 
     `copies` are (pod, whether it is in step); a pod may have several, and "" is where nobody knows who should have it. `needed`: how many
-    in step it takes to go on and to lose nothing. `count`: how many there should be, those in `copies` where it is not given.
+    in step it takes to go on. `count`: how many there should be, those in `copies` where it is not given. `least`: how many it takes to
+    lose nothing, as many as to go on where it is not given: of a quorum, a minority may lack what was acknowledged.
     """
 
     name: str
     copies: list[tuple[str, bool]]
     needed: int = 1
     count: int = 0
+    least: int = 0
 
     def __post_init__(self) -> None:
-        self.count = max(self.count, len(self.copies))
+        self.count, self.least = max(self.count, len(self.copies)), self.least or self.needed
 
     @classmethod
     def quorum(cls, name: str, copies: Mapping[str, bool], count: int = 0) -> Shared:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -28,6 +29,7 @@ MODES = yaml.safe_load((PROJECT / "group_vars/all/modes.yml").read_text())["depl
 SMALL = min(MODES, key=lambda mode: len(MODES[mode]))
 KILLED = "tests/lab/test_killed_runs.py"
 ROLES = "make test ARGS=roles"
+TASK = re.compile(r"^\d+:\d\d  (?!play )")  # the line of a task in what a run prints
 
 
 @dataclass(frozen=True)

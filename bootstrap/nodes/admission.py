@@ -38,7 +38,7 @@ OPERATIONS = {
 
 @dataclass(frozen=True)
 class Request:
-    """An operation on nodes; `accepted` are names of systems and claims whose absence or loss the operator has accepted."""
+    """An operation on nodes; `accepted` are names of systems, claims and other nodes whose absence or loss the operator has accepted."""
 
     operation: Operation
     nodes: Sequence[str]
@@ -74,9 +74,10 @@ def _others_serve(request: Request, cluster: Cluster) -> Iterator[Finding]:
     for node in cluster.nodes.values():
         if node.name in request.nodes:
             continue
-        if not node.ready:
+        if not node.ready and node.name not in request.accepted:
             wanted = f"every other node Ready before {', '.join(request.nodes)} goes"
-            yield Finding(node.name, "node", "not Ready", wanted, "Bring it back first, or operate on it")
+            remedy = f"Bring it back first, or operate on it, or say -e accept={node.name} where that is for later"
+            yield Finding(node.name, "node", "not Ready", wanted, remedy)
         elif node.cordoned:
             wanted = f"no other node out of service before {', '.join(request.nodes)} goes"
             yield Finding(node.name, "node", "cordoned", wanted, f"playbooks/uncordon.yml -e node={node.name}")
@@ -105,7 +106,7 @@ def _etcd_keeps_its_quorum(request: Request, cluster: Cluster) -> Iterator[Findi
     if len(etcd.members) == 1:
         return  # said of the control plane
     left = [name for name, answers in etcd.members.items() if answers and name not in lost]
-    size = len(etcd.members) - (len(lost) if operation.leaves else 0)
+    size = len(etcd.members) - (len([name for name in lost if name in etcd.members]) if operation.leaves else 0)
     if len(left) < size // 2 + 1:
         silent = ", ".join(name for name, answers in etcd.members.items() if not answers and name not in lost)
         found = f"{len(left)} of {size} members left, {silent} does not answer"
@@ -122,8 +123,17 @@ def _systems_carry_it(request: Request, cluster: Cluster) -> Iterator[Finding]:
 def _system(request: Request, system: System, node: str, members: Sequence[str]) -> Iterator[Finding]:
     operation, accepted = request.operation, system.name in request.accepted
     for reason in system.held:
-        remedy = f"Wait until it is whole (playbooks/status.yml){': ' + system.why if system.why else ''}"
-        yield Finding(node, system.name, reason, f"one that does without {', '.join(members)}", remedy)
+        waiting = f"Wait until it is whole (playbooks/status.yml): {system.why}. " if system.why else ""
+        wanted = f"one that does without {', '.join(members)}"
+        if reason in system.losing and not operation.keeps:
+            yield Finding(
+                node, system.name, reason, wanted, waiting or "It would lose data: move one of its members first, or keep the disk"
+            )
+        elif not accepted:
+            remedy = f"{waiting}-e accept={system.name} if it may stop until the node is back"
+            yield Finding(node, system.name, reason, wanted, remedy)
+        else:
+            yield Finding(node, system.name, reason, "nothing: it is accepted that it stops meanwhile", fatal=False)
     if not system.alone or accepted:
         return
     alone = ", ".join(system.alone)
@@ -144,9 +154,27 @@ def _volumes_have_another_copy(request: Request, cluster: Cluster) -> Iterator[F
     copied = {pod for system in cluster.systems for pod in system.members}
     for volume in cluster.volumes:
         name = volume.claim.partition("/")[2]
-        if volume.node in request.nodes and not any(name.endswith(f"-{pod}") for pod in copied) and volume.claim not in request.accepted:
+        if (
+            volume.claim
+            and volume.node in request.nodes
+            and not any(name.endswith(f"-{pod}") for pod in copied)
+            and volume.claim not in request.accepted
+        ):
             remedy = f"Save what is in it, then say -e accept={volume.claim}"
             yield Finding(volume.node, "volume", f"{volume.claim} has its only copy here", "another copy", remedy)
+
+
+def _members_find_room(request: Request, cluster: Cluster) -> Iterator[Finding]:
+    """Members that have to move have nodes to move to: no two of a system on one."""
+    if not request.operation.leaves or not request.operation.lasting:
+        return
+    left = [node.name for node in cluster.nodes.values() if node.workloads and node.name not in request.nodes]
+    for system in cluster.systems:
+        members = system.on(request.nodes)
+        if members and len(system.members) > len(left) and system.name not in request.accepted:
+            found = f"{len(system.members)} members, and {len(left)} nodes for them without {', '.join(request.nodes)}"
+            remedy = f"Add a node first (scale.yml), or say -e accept={system.name} if two of its members may share one"
+            yield Finding(request.nodes[0], system.name, found, "a node for each member", remedy)
 
 
 RULES: Sequence[Callable[[Request, Cluster], Iterator[Finding]]] = (
@@ -156,4 +184,5 @@ RULES: Sequence[Callable[[Request, Cluster], Iterator[Finding]]] = (
     _etcd_keeps_its_quorum,
     _systems_carry_it,
     _volumes_have_another_copy,
+    _members_find_room,
 )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -12,12 +10,10 @@ from typing import Any
 from bootstrap.errors import BootstrapError
 from bootstrap.kube.api import KubeApi
 from bootstrap.kube.toolbox import Toolbox
+from bootstrap.nodes.etcd import Etcd, EtcdPods, is_ready
 
 CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
 HOSTNAME = "kubernetes.io/hostname"
-_PKI = "/etc/kubernetes/pki/etcd"
-_CLIENT = [f"--cacert={_PKI}/ca.crt", f"--cert={_PKI}/healthcheck-client.crt", f"--key={_PKI}/healthcheck-client.key"]
-_ETCDCTL = ["etcdctl", *_CLIENT, "--command-timeout=4s", "--write-out=json"]
 _SECONDS = 20  # that a command in a pod may take
 _PATIENCE = 15  # seconds that a system has to answer, on a crowded machine
 
@@ -32,23 +28,15 @@ class Node:
     cordoned: bool
     version: str = ""  # of the kubelet that runs
     labels: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Etcd:
-    """Members of etcd by name, and whether each answers; empty where none could be asked, with the reason."""
-
-    members: Mapping[str, bool]
-    leader: str = ""
-    size: int = 0  # bytes of the largest database
-    why: str = ""
+    workloads: bool = True  # whether pods without a toleration run on it
 
 
 @dataclass(frozen=True)
 class System:
     """A system: where its members run, and what it says of itself (see programs.membership).
 
-    `held`: why it cannot lose the members that it was asked about; `alone`: those of them that hold something nobody else has.
+    `held`: why it does not go on without the members that it was asked about; `losing`: for which of these reasons it loses data when they
+    come back empty; `alone`: those of them that hold something nobody else has.
     """
 
     name: str
@@ -57,6 +45,7 @@ class System:
     whole: bool = False
     why: str = ""
     held: Sequence[str] = ()
+    losing: Sequence[str] = ()
     alone: Sequence[str] = ()
 
     def on(self, nodes: Iterable[str]) -> list[str]:
@@ -66,7 +55,7 @@ class System:
 
 @dataclass(frozen=True)
 class Volume:
-    """A persistent volume that lies on one node, and the claim that has it, as namespace/name."""
+    """A persistent volume that lies on one node, and the claim that has it, as namespace/name; "" while none has."""
 
     name: str
     node: str
@@ -102,10 +91,10 @@ class Reader:
         pods, volumes = self._items("/api/v1/pods"), list(self._volumes())
         placed = _placed(pods, volumes)
         with ThreadPoolExecutor(1 + len(self._systems)) as pool:
-            etcd = pool.submit(self._etcd, pods)
+            etcd = pool.submit(EtcdPods(self._kubeconfig, self._kubectl, pods).read)
             there = [one for one in self._systems if placed(one)]  # what is deployed
             systems = list(pool.map(lambda one: self._system(one, placed), there))
-        return Cluster(nodes, etcd.result(), systems, volumes, _movable(pods))
+        return Cluster(nodes, etcd.result(), systems, volumes, _by_node(pods))
 
     def _items(self, path: str) -> list[dict[str, Any]]:
         return self._api.request("GET", path)["items"]
@@ -115,38 +104,9 @@ class Reader:
             terms = item["spec"].get("nodeAffinity", {}).get("required", {}).get("nodeSelectorTerms", [])
             rules = [rule for term in terms for rule in term.get("matchExpressions", []) if rule["key"] == HOSTNAME]
             places = [value for rule in rules for value in rule["values"]]
-            claim = item["spec"].get("claimRef")
-            if len(places) == 1 and claim:
-                yield Volume(item["metadata"]["name"], places[0], f"{claim['namespace']}/{claim['name']}")
-
-    def _etcd(self, pods: Sequence[dict[str, Any]]) -> Etcd:
-        members = [pod for pod in pods if pod["metadata"].get("labels", {}).get("component") == "etcd"]
-        running = [pod["metadata"]["name"] for pod in members if _is_ready(pod)]
-        why = "no member is ready"
-        for name in running:
-            try:
-                listed = json.loads(self._exec(name, [*_ETCDCTL, "member", "list"]))["members"]
-                # It gives those that answer, and a failure beside them when one does not.
-                answered = json.loads(self._exec(name, [*_ETCDCTL, "endpoint", "status", "--cluster"], strict=False) or "[]")
-            except (BootstrapError, ValueError, KeyError) as error:
-                why = f"{name}: {error}"
-                continue
-            status = {one["Status"]["header"]["member_id"]: one["Status"] for one in answered}
-            names = {member["ID"]: member.get("name") or member["peerURLs"][0] for member in listed}
-            leader = next((names.get(one["leader"], "") for one in status.values() if one.get("leader")), "")
-            size = max((one.get("dbSize", 0) for one in status.values()), default=0)
-            return Etcd({name: identity in status for identity, name in names.items()}, leader, size)
-        return Etcd({}, why=why)
-
-    def _exec(self, pod: str, command: Sequence[str], strict: bool = True) -> str:
-        words = [self._kubectl, f"--kubeconfig={self._kubeconfig}", "--namespace=kube-system", "exec", pod, "--", *command]
-        try:
-            done = subprocess.run(words, capture_output=True, text=True, timeout=_SECONDS, check=False)
-        except subprocess.TimeoutExpired:
-            raise BootstrapError(f"kubectl exec did not end in {_SECONDS} s") from None
-        if done.returncode and strict:
-            raise BootstrapError((done.stderr or done.stdout).strip()[-300:])
-        return done.stdout
+            if len(places) == 1:
+                claim = item["spec"].get("claimRef")
+                yield Volume(item["metadata"]["name"], places[0], f"{claim['namespace']}/{claim['name']}" if claim else "")
 
     def _system(self, one: Mapping[str, Any], placed: Callable[[Mapping[str, Any]], dict[str, str]]) -> System:
         members = placed(one)
@@ -156,8 +116,8 @@ class Reader:
             said = toolbox.ask(one["program"], {"patience": _PATIENCE, **one["input"], "lost": lost}, _SECONDS)
         except BootstrapError as error:
             reason = f"it does not say how it is: {error}"
-            return System(one["system"], members, why=reason, held=[reason] if lost else [])
-        return System(one["system"], members, said["leaders"], said["whole"], said["why"], said["held"], said.get("alone", []))
+            return System(one["system"], members, why=reason, held=[reason][: len(lost)], losing=[reason])
+        return System(one["system"], members, **{name: said[name] for name in ("leaders", "whole", "why", "held", "losing", "alone")})
 
 
 def _node(item: dict[str, Any]) -> Node:
@@ -165,18 +125,15 @@ def _node(item: dict[str, Any]) -> Node:
     return Node(
         name=meta["name"],
         control_plane=CONTROL_PLANE in meta.get("labels", {}),
-        ready=_is_ready(item),
+        ready=is_ready(item),
         cordoned=bool(item["spec"].get("unschedulable")),
         version=item["status"]["nodeInfo"]["kubeletVersion"],
         labels=meta.get("labels", {}),
+        workloads=CONTROL_PLANE not in [taint["key"] for taint in item["spec"].get("taints", [])],
     )
 
 
-def _is_ready(item: dict[str, Any]) -> bool:
-    return any(c["type"] == "Ready" and c["status"] == "True" for c in item["status"].get("conditions", []))
-
-
-def _owner(pod: dict[str, Any], kind: str) -> str:
+def _owner(pod: Mapping[str, Any], kind: str) -> str:
     return next((owner["name"] for owner in pod["metadata"].get("ownerReferences", []) if owner["kind"] == kind), "")
 
 
@@ -196,11 +153,19 @@ def _placed(pods: Sequence[dict[str, Any]], volumes: Sequence[Volume]) -> Callab
     return of
 
 
-def _movable(pods: Sequence[dict[str, Any]]) -> dict[str, list[str]]:
-    """Node → the pods that a drain moves away: neither static ones, nor of DaemonSets, nor such as have ended."""
+def movable(pods: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Pods that a drain moves away: neither static ones, nor of DaemonSets, nor such as have ended."""
+    return [
+        pod
+        for pod in pods
+        if not _owner(pod, "DaemonSet") and not _owner(pod, "Node") and pod["status"].get("phase") not in ("Succeeded", "Failed")
+    ]
+
+
+def _by_node(pods: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Node → the pods that a drain moves away."""
     found: dict[str, list[str]] = {}
-    for pod in pods:
-        fixed = _owner(pod, "DaemonSet") or _owner(pod, "Node") or pod["status"].get("phase") in ("Succeeded", "Failed")
-        if not fixed and (node := pod["spec"].get("nodeName")):
+    for pod in movable(pods):
+        if node := pod["spec"].get("nodeName"):
             found.setdefault(node, []).append(f"{pod['metadata']['namespace']}/{pod['metadata']['name']}")
     return {node: sorted(names) for node, names in found.items()}

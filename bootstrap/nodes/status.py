@@ -13,11 +13,22 @@ from rich.table import Table
 from rich.text import Text
 
 from bootstrap.kube.quantity import in_bytes, in_cores
-from bootstrap.nodes.cluster import Cluster
+from bootstrap.nodes.cluster import Cluster, Node
 
 LITTLE_ROOM = 0.15  # share of a data volume that is left when it needs doing
 WIDTH = 132
-_GOOD, _BAD, _DIM = "green", "bold red", "dim"
+_GOOD, _BAD, _SOON, _DIM = "green", "bold red", "yellow", "dim"
+# By the label that an operation leaves on a node: what has happened to it, and what goes on with it.
+_UNDER_WAY = {
+    "": ("cordoned", "playbooks/uncordon.yml -e node={node}"),
+    "drain": ("drained", "playbooks/uncordon.yml -e node={node}"),
+    "reboot": ("its restart is not over", "playbooks/reboot.yml -e node={node}"),
+    "replace": ("it is being made anew", "playbooks/reprovision.yml -e node={node} -e data=keep"),
+    "wipe": ("it is being made anew", "playbooks/reprovision.yml -e node={node} -e data=wipe"),
+    "return-keep": ("it is being made anew", "playbooks/reprovision.yml -e node={node} -e data=keep"),
+    "return-wipe": ("it is being made anew", "playbooks/reprovision.yml -e node={node} -e data=wipe"),
+    "remove": ("it is being removed", "playbooks/scale.yml -e remove={node}"),
+}
 
 
 @dataclass(frozen=True)
@@ -30,6 +41,20 @@ class Backup:
     schedule: str = ""
     job_hours: float = 0.0
 
+    @property
+    def late(self) -> bool:
+        """Whether a run of the schedule was missed."""
+        return self.hours is None or self.hours > self._limit
+
+    @property
+    def alarming(self) -> bool:
+        """Whether it is late and not merely new."""
+        return (self.job_hours if self.hours is None else self.hours) > self._limit
+
+    @property
+    def _limit(self) -> int:
+        return 2 if self.schedule.endswith("* * * *") else 26
+
 
 @dataclass(frozen=True)
 class Room:
@@ -40,6 +65,11 @@ class Room:
     volume_size: int
     cpu_free: float
     memory_free: float
+
+    @property
+    def full(self) -> bool:
+        """Whether the volume is nearly full."""
+        return bool(self.volume_size) and self.volume_free < LITTLE_ROOM * self.volume_size
 
 
 @dataclass(frozen=True)
@@ -66,15 +96,28 @@ class Status:
 
     def tasks(self) -> list[Task]:
         """What needs doing, what is worst first."""
-        return [*self._nodes(), *self._etcd(), *self._systems(), *self._room(), *self._backups(), *self._ending(), *self._later()]
+        found = [*self._nodes(), *self._etcd(), *self._systems(), *self._room(), *self._backups(), *self._ending(), *self._later()]
+        return sorted(found, key=lambda task: not task.now)
 
     def _nodes(self) -> Iterator[Task]:
         for node in self.cluster.nodes.values():
-            if not node.ready:
+            if node.ready:
+                continue
+            what, who = self._under_way(node)
+            if node.name not in self.inventory:
+                yield Task(node.name, "not Ready, and not in the inventory", f"playbooks/scale.yml -e remove={node.name}")
+            elif "reprovision" in who:
+                yield Task(node.name, f"not Ready: {what}", who)
+            else:
                 yield Task(node.name, "not Ready", "look at the machine: journalctl -u kubelet, or bring it back")
         for name in self.inventory:
             if name not in self.cluster.nodes:
-                yield Task(name, "not in the cluster", "site.yml brings it in")
+                yield Task(name, "not in the cluster", "playbooks/scale.yml brings it in")
+
+    def _under_way(self, node: Node) -> tuple[str, str]:
+        """Which operation has a node in hand, and what goes on with it."""
+        what, who = _UNDER_WAY.get(node.labels.get(f"{self.domain}/maintenance", ""), _UNDER_WAY[""])
+        return what, who.format(node=node.name)
 
     def _etcd(self) -> Iterator[Task]:
         if not self.cluster.etcd.members:
@@ -90,17 +133,15 @@ class Status:
 
     def _room(self) -> Iterator[Task]:
         for room in self.rooms:
-            if room.volume_size and room.volume_free < LITTLE_ROOM * room.volume_size:
+            if room.full:
                 left = f"{room.volume_free / room.volume_size:.0%} of a volume left"
                 yield Task(room.node, left, "docs/how-to/grow-a-size-class.md")
 
     def _backups(self) -> Iterator[Task]:
         for backup in self.backups:
-            limit = 2 if backup.schedule.endswith("* * * *") else 26
-            if backup.hours is None or backup.hours > limit:
+            if backup.late:
                 past = "there is none yet" if backup.hours is None else f"the last is {backup.hours:.0f} h old"
-                late = (backup.job_hours if backup.hours is None else backup.hours) > limit
-                yield Task(f"backup of {backup.system}", past, f"playbooks/backup.yml -t {backup.system}", now=late)
+                yield Task(f"backup of {backup.system}", past, f"playbooks/backup.yml -t {backup.system}", now=backup.alarming)
 
     def _ending(self) -> Iterator[Task]:
         for finding in self.certificates:
@@ -108,13 +149,13 @@ class Status:
                 yield Task(f"{finding['check']}: {finding['target']}", finding["detail"], "site.yml renews")
 
     def _later(self) -> Iterator[Task]:
-        for node in self.cluster.nodes.values():
+        for node in filter(lambda node: node.ready, self.cluster.nodes.values()):
             if node.cordoned:
-                by = node.labels.get(f"{self.domain}/maintenance")
-                yield Task(
-                    node.name, f"takes no pods{f' since its {by}' if by else ''}", f"playbooks/uncordon.yml -e node={node.name}", now=False
-                )
-            if node.ready and node.version != f"v{self.version}":
+                what, who = self._under_way(node)
+                yield Task(node.name, f"takes no pods: {what}", who, now=False)
+            elif node.name not in self.inventory:
+                yield Task(node.name, "not in the inventory", f"playbooks/scale.yml -e remove={node.name}", now=False)
+            if node.version != f"v{self.version}":
                 yield Task(node.name, f"kubelet {node.version}", f"v{self.version}: site.yml -e confirm=upgrade", now=False)
         never = [backup.system for backup in self.backups if backup.restored_hours is None]
         if never:
@@ -136,43 +177,42 @@ class Status:
         }
 
     def screen(self) -> Group:
-        """All of it as a terminal shows it."""
-        tasks = self.tasks()
-        head = Text("Nothing needs doing", style=_GOOD) if not tasks else Text(f"{len(tasks)} to do, in this order", style=_BAD)
-        parts: list[Any] = [self._node_table(), self._system_table(), self._certificate_table(), head]
-        if tasks:
-            todo = _table("", "about", "found", "do")
-            for number, task in enumerate(tasks, 1):
-                todo.add_row(str(number), task.about, task.found, task.remedy)
-            parts.append(todo)
-        return Group(*parts)
+        """All of it as a terminal shows it; what needs doing comes last, where the eye is when the run has ended."""
+        return Group(self._node_table(), "", self._system_table(), "", self._certificate_table(), "", *self._todo())
 
     def _node_table(self) -> Table:
         etcd, rooms = self.cluster.etcd, {room.node: room for room in self.rooms}
-        table = _table("node", "role", "state", "kubelet", "etcd", "pods", "processor free", "memory free", "data free")
+        table = _table("node", "role", "state", "kubelet", "etcd", right=("pods", "processor free", "memory free", "data free"))
         for name in sorted(self.cluster.nodes):
             node, room = self.cluster.nodes[name], rooms.get(name)
             state = Text("Ready", style=_GOOD) if node.ready else Text("not Ready", style=_BAD)
             if node.cordoned:
-                state = Text("cordoned", style="yellow")
+                state.append(", cordoned", style=_SOON)
             member = ""
             if name in etcd.members:
                 member = ("leader" if name == etcd.leader else "member") if etcd.members[name] else "silent"
                 member += f", {_bytes(etcd.size)}" if name == etcd.leader else ""
-            free = (f"{room.cpu_free:.0%}", f"{room.memory_free:.0%}", _bytes(room.volume_free)) if room else ("?", "?", "?")
+            data = Text(_bytes(room.volume_free), style=_BAD if room.full else "") if room else "?"
+            free = (f"{room.cpu_free:.0%}", f"{room.memory_free:.0%}", data) if room else ("?", "?", data)
             role = "control plane" if node.control_plane else "worker"
-            table.add_row(name, role, state, node.version, member, str(len(self.cluster.pods.get(name, []))), *free)
+            version = Text(node.version, style="" if node.version == f"v{self.version}" else _SOON)
+            member = Text(member, style=_BAD if member == "silent" else "")
+            table.add_row(name, role, state, version, member, str(len(self.cluster.pods.get(name, []))), *free)
         return table
 
     def _system_table(self) -> Table:
         backups = {backup.system: backup for backup in self.backups}
-        table = _table("system", "members", "leads", "state", "backup", "restored")
+        table = _table("system", "state", "members", "leads", right=("backup", "restored"))
         for system in self.cluster.systems:
             backup = backups.get(system.name)
-            state = Text("whole", style=_GOOD) if system.whole else Text(system.why, style=_BAD)
+            state = Text("whole", style=_GOOD) if system.whole else Text("not whole", style=_BAD)
             placed = sum(bool(node) for node in system.members.values())
-            ages = (_age(backup.hours), _age(backup.restored_hours)) if backup else ("", "")
-            table.add_row(system.name, str(placed), ", ".join(system.leaders), state, *ages)
+            members = str(placed) if placed == len(system.members) else Text(f"{placed} of {len(system.members)}", style=_BAD)
+            ages: list[Text | str] = ["", ""]
+            if backup:
+                late = "" if not backup.late else _BAD if backup.alarming else _SOON
+                ages = [Text(_age(backup.hours), style=late), _age(backup.restored_hours)]
+            table.add_row(system.name, state, members, ", ".join(system.leaders), *ages)
         return table
 
     def _certificate_table(self) -> Table:
@@ -181,17 +221,34 @@ class Status:
             table.add_row(finding["target"], Text(finding["detail"], style="" if finding["result"] == "ok" else _BAD))
         return table
 
+    def _todo(self) -> Iterator[Text | Table]:
+        tasks = self.tasks()
+        now = sum(task.now for task in tasks)
+        counts = [Text(f"{now} to do now", style=_BAD)] * bool(now) + [Text(f"{len(tasks) - now} to do later", style=_SOON)] * (
+            now < len(tasks)
+        )
+        yield Text(f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC: ") + (
+            Text(", ").join(counts) if tasks else Text("nothing needs doing", style=_GOOD)
+        )
+        if tasks:
+            table = _table("about", "found", "do")
+            table.columns[-1].no_wrap = True  # to be copied
+            for task in tasks:
+                table.add_row(Text(task.about, style=_BAD if task.now else _SOON), task.found, task.remedy)
+            yield table
 
-def _table(*headings: str) -> Table:
+
+def _table(*left: str, right: Sequence[str] = ()) -> Table:
+    """A table without lines, whose last columns, `right`, are numbers."""
     table = Table(box=None, pad_edge=False, header_style=_DIM, padding=(0, 2, 0, 0))
-    for heading in headings:
-        table.add_column(heading, overflow="fold")
+    for heading in (*left, *right):
+        table.add_column(heading, overflow="fold", justify="right" if heading in right else "left")
     return table
 
 
 def text(status: Status, colour: bool) -> str:
     """The screen as text."""
-    console = Console(file=StringIO(), width=WIDTH, force_terminal=colour, highlight=False)
+    console = Console(file=StringIO(), width=WIDTH, force_terminal=colour, highlight=False, markup=False, emoji=False)
     console.print(status.screen())
     return console.file.getvalue()
 

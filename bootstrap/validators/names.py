@@ -9,7 +9,19 @@ from .values import near
 
 PRIVATE = ("ansible_", "lab_", "site_")  # Ansible's own, those of the command `lab`, and those that a site keeps for itself
 # Of the command line: no role has them as an option.
-OF_A_RUN = ("accept", "backup_first", "confirm", "node", "output", "prune", "remove", "require_cluster_timeout", "resume", "wipe_data")
+OF_A_RUN = (
+    "accept",
+    "backup_first",
+    "confirm",
+    "data",
+    "node",
+    "output",
+    "prune",
+    "remove",
+    "require_cluster_timeout",
+    "resume",
+    "wipe_data",
+)
 
 
 def check_unknown(site) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ansible import constants as C
+from ansible.utils.color import ANSIBLE_COLOR
 
 from bootstrap.ansible import KubernetesAction
 from bootstrap.kube.api import ApiError
@@ -38,10 +38,10 @@ class ActionModule(KubernetesAction):
         document = found.document()
         path = Path(arguments["path"])
         path.write_text(json.dumps(document, indent=1) + "\n")
-        screen = status.text(found, colour=bool(C.ANSIBLE_FORCE_COLOR)) if arguments["output"] == "text" else json.dumps(document, indent=1)
+        screen = status.text(found, colour=ANSIBLE_COLOR) if arguments["output"] == "text" else json.dumps(document, indent=1)
         self._display.display(f"\n{screen}")
-        tasks = document["tasks"]
-        return {"failed": not document["ok"], "msg": f"{len(tasks) or 'nothing'} to do; {path}", "tasks": tasks}
+        now = sum(task["now"] for task in document["tasks"])
+        return {"failed": not document["ok"], "msg": f"{now or 'nothing'} to do now; all of it: {path}"}
 
     @staticmethod
     def _rooms(api):

@@ -29,7 +29,9 @@ class ActionModule(KubernetesAction):
             "failed": fatal,
             "msg": f"{summary}. {ADVICE}" if fatal else summary,
             "cordoned": [name for name in nodes if name in cluster.nodes and cluster.nodes[name].cordoned],
+            "ready": [name for name in nodes if name in cluster.nodes and cluster.nodes[name].ready],
             "members": members,
             "leaders": leaders,
+            "volumes": [{"name": v.name, "claim": v.claim} for v in cluster.volumes if v.node in nodes],
             "pods": {name: cluster.pods.get(name, []) for name in nodes},
         }

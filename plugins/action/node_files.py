@@ -11,7 +11,7 @@ from bootstrap.errors import BootstrapError
 
 SHARED_TEMPLATES = str(Path(__file__).parents[2] / "templates")
 
-FILE_KEYS = ("path", "content", "mode", "owner", "group", "sensitive", "restarts", "trial")
+FILE_KEYS = ("path", "content", "mode", "owner", "group", "sensitive", "restarts", "reloads", "trial")
 
 
 class ActionModule(ControllerAction):

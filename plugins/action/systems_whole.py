@@ -23,9 +23,12 @@ class ActionModule(KubernetesAction):
         reader = Reader(api, arguments)
         began, told = time.monotonic(), time.monotonic()
         self._heard_from(api, arguments["nodes"], began + arguments["timeout"])
+        away = set(arguments["except"])
+        if arguments["as_found"]:
+            away |= {node.name for node in reader.read().nodes.values() if not node.ready} - set(arguments["nodes"])
         while True:
             cluster = reader.read()
-            missing = list(self._missing(cluster, set(arguments["except"])))
+            missing = list(self._missing(cluster, away))
             seconds = time.monotonic() - began
             if not missing:
                 return {"seconds": round(seconds, 1)}

@@ -47,6 +47,7 @@ class CallbackModule(Default):
         self._task_began = None
         self._tasks: list[list] = []
         self._plays = 0
+        self._stage = ""
 
     def _close_task(self):
         if self._task_began is not None:
@@ -55,7 +56,7 @@ class CallbackModule(Default):
 
     def _open_task(self, task):
         self._close_task()
-        self._tasks.append([0.0, task.get_name().strip(), str(task.get_path() or "")])
+        self._tasks.append([0.0, task.get_name().strip(), str(task.get_path() or ""), self._stage])
         self._task_began = time.monotonic()
 
     def v2_playbook_on_play_start(self, play):
@@ -63,7 +64,7 @@ class CallbackModule(Default):
         self._plays += 1
         hosts = len(play.get_variable_manager()._inventory.get_hosts(play.hosts)) if play.hosts else 0
         self._play = play
-        name = play.get_name().strip()
+        self._stage = name = play.get_name().strip()
         plural = "host" if hosts == 1 else "hosts"
         self._display.banner(f"{clock(time.monotonic() - self._began)}  play {self._plays}: {name} ({hosts} {plural})")
 
@@ -82,7 +83,7 @@ class CallbackModule(Default):
         total = time.monotonic() - self._began
         slowest = sorted(self._tasks, reverse=True)[: self.get_option("slowest")]
         self._display.display(f"Slowest of {len(self._tasks)} tasks, {clock(total)} in all:")
-        for seconds, name, path in slowest:
+        for seconds, name, path, _ in slowest:
             if seconds >= 0.1:
                 self._display.display(f"  {seconds:6.1f} s  {name}  {Path(path).name and self._short(path)}")
         if stats.dark:
@@ -104,5 +105,5 @@ class CallbackModule(Default):
         if not target:
             return
         hosts = {host: stats.summarize(host) for host in sorted(stats.processed)}
-        tasks = [{"seconds": round(s, 3), "task": name, "path": self._short(path)} for s, name, path in self._tasks]
+        tasks = [{"seconds": round(s, 3), "task": name, "path": self._short(path), "play": play} for s, name, path, play in self._tasks]
         Path(target).write_text(json.dumps({"seconds": round(total, 2), "hosts": hosts, "tasks": tasks}, indent=1) + "\n")

@@ -42,7 +42,8 @@ class LookupModule(LookupBase):
         """The paths or units of these roles, role by role."""
         self.set_options(direct=kwargs)
         give = self._units if self.get_option("units") else self._paths
-        return [entry for role in terms for entry in give(role, *self._seen_by(role, variables or {}))]
+        found = [entry for role in terms for entry in give(role, *self._seen_by(role, variables or {}))]
+        return [entry for number, entry in enumerate(found) if entry not in found[:number]]  # what several tasks write goes once
 
     def _seen_by(self, role, variables):
         own = role_variables(self._loader, role, variables)

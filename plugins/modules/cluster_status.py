@@ -26,10 +26,5 @@ options:
 author: VoiceHelper
 """
 
-RETURN = r"""
-tasks:
-  description: What needs doing, each with about, found and remedy.
-  type: list
-  elements: dict
-  returned: always
+RETURN = r"""# nothing of its own
 """

@@ -49,6 +49,11 @@ cordoned:
   type: list
   elements: str
   returned: success
+ready:
+  description: Those of the nodes whose kubelet is there.
+  type: list
+  elements: str
+  returned: success
 members:
   description: System to its members on the nodes.
   type: dict
@@ -57,6 +62,11 @@ leaders:
   description: Members on the nodes that lead anything.
   type: list
   elements: str
+  returned: success
+volumes:
+  description: Persistent volumes that lie on the nodes alone, with the claim that has each, as namespace/name, if any.
+  type: list
+  elements: dict
   returned: success
 pods:
   description: Node to the pods that a drain moves away.

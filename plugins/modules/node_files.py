@@ -27,6 +27,7 @@ options:
       group: {description: Group., type: str, default: root}
       sensitive: {description: Keep the content out of the diff., type: bool, default: false}
       restarts: {description: Unit that reads the file when it starts., type: str}
+      reloads: {description: Unit that reads the file when it is reloaded., type: str}
       trial:
         description: >-
           The change is on trial. The file's old content is kept as C(path) with C(.proven) until somebody removes that,
@@ -81,6 +82,7 @@ FILE_SPEC = {
     "group": {"type": "str", "default": "root"},
     "sensitive": {"type": "bool", "default": False},
     "restarts": {"type": "str"},
+    "reloads": {"type": "str"},
     "trial": {"type": "bool", "default": False},
 }
 
@@ -123,7 +125,7 @@ def written(module, item, diffs):
                 check_candidate(module, item["path"], want["content"])
             diffs.append(diff_of(item["path"], have["content"] if have else b"", want["content"], item["sensitive"]))
         if not module.check_mode:
-            units.mark(units.readers(item["path"], item["restarts"]))
+            units.mark(units.readers(item["path"], item["restarts"], item["reloads"]))
             if item["trial"]:
                 keep(path, have, want)
             write(path, want)
@@ -137,11 +139,13 @@ def written(module, item, diffs):
 def in_force(module, changed):
     """What systemctl does to bring changed files and the wanted state of the units into force; done unless in check mode."""
     names = [*module.params["running"], *module.params["enabled"]]
-    involved = {item["path"]: units.readers(item["path"], item["restarts"]) for item in module.params["files"]}
+    files = module.params["files"]
+    involved = {item["path"]: units.readers(item["path"], item["restarts"], item["reloads"]) for item in files}
+    reloaded = frozenset(item["reloads"] for item in files if item["reloads"]) - {item["restarts"] for item in files}
     waiting = {name for path in changed for name in involved.get(path, [])}
     pending = waiting | units.marked({name for readers in involved.values() for name in readers})
     try:
-        todo = units.steps(units.look(module.run_command, names), module.params["running"], pending)
+        todo = units.steps(units.look(module.run_command, names), module.params["running"], pending, reloaded)
         if not module.check_mode:
             units.take(module.run_command, todo)
     except units.UnitError as error:

@@ -18,6 +18,10 @@ options:
     type: list
     elements: str
     default: []
+  as_found:
+    description: Leave out, besides, nodes that are not Ready when it begins, but those of C(nodes).
+    type: bool
+    default: false
   timeout: {description: Seconds to wait., type: int, default: 900}
   kubeconfig: {description: The cluster. The site's own unless another one is given., type: path}
   kubectl: {description: The kubectl to use., type: path, required: true}

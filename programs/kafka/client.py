@@ -21,7 +21,7 @@ TOPIC = "voicehelper.verify"
 def options(host: str = "") -> dict[str, Any]:
     """Arguments of a connection, to another place than HOST where one is given."""
     user = os.environ.get("KAFKA_USER")
-    return account(host or os.environ["HOST"], user, os.environ["KAFKA_PASSWORD"] if user else None) | {"bootstrap_timeout_ms": 6000}
+    return account(host or os.environ["HOST"], user, os.environ["KAFKA_PASSWORD"] if user else None) | {"bootstrap_timeout_ms": 2500}
 
 
 def write_read() -> str:

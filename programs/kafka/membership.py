@@ -59,7 +59,7 @@ def partitions(topics: list[Json], least: dict[str, int], pods: dict[int, str]) 
             current = set(part.get("isr_nodes") or [])
             copies = [(pods.get(broker, str(broker)), broker in current) for broker in part.get("replica_nodes") or []]
             name = f"partition {topic['name']}-{part['partition_index']}"
-            yield pods.get(part.get("leader_id", -1), ""), Shared(name, copies, min(least[topic["name"]], len(copies)))
+            yield pods.get(part.get("leader_id", -1), ""), Shared(name, copies, min(least[topic["name"]], len(copies)), least=1)
 
 
 def voters(quorum: Json, pods: dict[int, str]) -> tuple[str, Shared]:

@@ -38,7 +38,7 @@ def sets(info: Json, parity: int) -> list[Shared]:
     for place, copies in sorted(drives.items()):
         count = max(sizes.get(place, 0), len(copies))
         needed = count - parity + (2 * parity == count)
-        found.append(Shared(f"drives of set {place[1]} in pool {place[0]}", copies, needed, count))
+        found.append(Shared(f"drives of set {place[1]} in pool {place[0]}", copies, needed, count, least=count - parity))
     return found
 
 

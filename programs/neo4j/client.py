@@ -19,10 +19,10 @@ from programs.neo4j.graph import account
 
 
 def connect(scheme: str) -> neo4j.Driver:
-    """A driver that does not insist."""
+    """A driver that does not try again, which is for the script to do."""
     uri = f"{scheme}://{os.environ['URI'].partition('://')[2]}"
     return neo4j.GraphDatabase.driver(
-        uri, auth=account(), connection_timeout=5, connection_acquisition_timeout=8, max_transaction_retry_time=5
+        uri, auth=account(), connection_timeout=5, connection_acquisition_timeout=8, max_transaction_retry_time=0
     )
 
 

@@ -78,7 +78,8 @@ def judged(said: dict[str, State | None], wanted: Wanted) -> Membership:
     if len(found.leaders) != 1:
         found.why.append(f"found {len(found.leaders)} leaders; wanted one")
         if away := sorted(lost & there.keys()):  # each may be the one that has everything
-            found.held.append(f"found {len(found.leaders)} leaders; wanted one before {', '.join(away)} goes")
+            found.losing.append(f"found {len(found.leaders)} leaders; wanted one before {', '.join(away)} goes")
+            found.held += found.losing
         return found
     if len(said) == 1:
         found.alone += sorted(lost & said.keys())
@@ -95,7 +96,8 @@ def judged(said: dict[str, State | None], wanted: Wanted) -> Membership:
         found.why.append("no replica is synchronous")
     safe = {leader} | (waited_for if wanted["synchronous"] else current)
     if (gone := safe & lost) and not safe - lost:
-        found.held.append(f"found 0 of {len(said)} members with every commit without {', '.join(sorted(gone))}; wanted 1")
+        found.losing.append(f"found 0 of {len(said)} members with every commit without {', '.join(sorted(gone))}; wanted 1")
+        found.held += found.losing
     if wanted["strict"] and (gone := {leader, *follow} & lost) and len(rest := {leader, *follow} - lost) < 2:
         found.held.append(f"found {len(rest)} of {len(said)} members for a commit without {', '.join(sorted(gone))}; wanted 2")
     return found

@@ -1,4 +1,4 @@
-"""Measure the lab from blank nodes and write docs/benchmarks.md. It remakes the lab's nodes, their data disks too."""
+"""Measure the lab from blank nodes, and one of nine nodes besides, and write docs/benchmarks.md. It remakes nodes and disks."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Callable, Sequence
 
-from lab.state import LabError
+from lab.state import LabError, Paths
+from lab.topology import OWN, load
 from tests.bench import measure, report
-from tests.bench.measure import CLUSTER, PLATFORM, PROJECT, BenchError
+from tests.bench.measure import CLUSTER, NO_CHECKS, PLATFORM, PROJECT, BenchError
 from tests.times import machine
 
 RESULTS = PROJECT / ".cache/bench.json"
 PAGE = PROJECT / "docs/benchmarks.md"
+NINE = "recommended"
 
 
 def note(text: str) -> None:
@@ -23,27 +26,42 @@ def note(text: str) -> None:
 def run() -> dict:
     """All measurements, in an order in which each starts from what the one before left."""
     results: dict = {"machine": machine(), "date": time.strftime("%Y-%m-%d"), "runs": {}}
-    note("Blank nodes")
-    measure.command("lab", "up")
-    measure.command("lab", "reset", "--wipe")
-    for name, books in {"first": CLUSTER, "second": CLUSTER, "platform": PLATFORM, "platform again": PLATFORM}.items():
+
+    def measured(name: str, books: Sequence[str], topology: str = OWN) -> None:
         note(f"{name}: {' '.join(books)}")
-        with measure.memory(measure.lab()) as peaks:
-            results["runs"][name] = measure.playbooks(name.replace(" ", "-"), books)
+        with measure.memory(measure.lab(topology)) as peaks:
+            results["runs"][name] = measure.playbooks(name.replace(" ", "-"), books, topology)
         results["runs"][name]["memory_mib"] = dict(peaks)
         note(f"   {results['runs'][name]['seconds']} s")
-    note("One worker more")
-    own = {node.name for node in measure.lab().topology.nodes}
+
+    note("Blank nodes")
+    measure.command("lab", "up", "--extra-workers", "0")
+    measure.command("lab", "reset", "--wipe")
+    measured("first", CLUSTER)
+    measured("second", CLUSTER)
+    nodes("three", OWN, measured)
+    measured("platform", PLATFORM)
+    measured("platform again", PLATFORM)
+    note("Nine nodes")
     try:
-        measure.command("lab", "up", "--extra-workers", "1")
-        results["runs"]["worker"] = measure.playbooks("worker", CLUSTER)
-        note(f"   {results['runs']['worker']['seconds']} s")
+        measure.command("lab", "up", "--topology", NINE)
+        measure.command("lab", "reset", "--topology", NINE, "--wipe")
+        measured("first of nine", CLUSTER, NINE)
+        nodes("nine", NINE, measured)
     finally:
-        for node in measure.lab().topology.nodes:
-            if node.name not in own:
-                measure.command("lab", "kubectl", "delete", "node", node.name, "--ignore-not-found", "--timeout=60s", seconds=90)
-        measure.command("lab", "up", "--extra-workers", "0")
+        measure.command("lab", "down", "--topology", NINE)
     return results
+
+
+def nodes(size: str, topology: str, measured: Callable) -> None:
+    """A worker joins a cluster of this size, is made anew, and leaves."""
+    measure.command("lab", "up", "--topology", topology, "--extra-workers", "1")
+    name = [node.name for node in measure.lab(topology).topology.nodes if node.role == "worker"][-1]
+    measured(f"joins {size}", ["playbooks/scale.yml", *NO_CHECKS], topology)
+    measured(f"anew in {size}", ["playbooks/reprovision.yml", "-e", f"node={name}", "-e", "data=keep", *NO_CHECKS], topology)
+    load(Paths.of(topology), {"workers": 0})
+    measured(f"leaves {size}", ["playbooks/scale.yml", "-e", f"remove={name}", *NO_CHECKS], topology)
+    measure.command("lab", "up", "--topology", topology)
 
 
 def main() -> int:

@@ -8,21 +8,30 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from lab import ssh
 from lab.cluster import Lab
 from lab.state import Paths
 from lab.topology import OWN, load
 
 PROJECT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
+NO_CHECKS = ("--skip-tags", "verify")  # there are no systems yet
 CLUSTER = ("playbooks/provision.yml", "playbooks/storage.yml", "playbooks/kubernetes.yml")
 PLATFORM = ("site.yml",)
 RUN_SECONDS = 30 * 60
+ADMIN = "kubernetes-admin"
 _SAMPLE_SECONDS = 2
+_COUNT = """
+import glob, json, sys
+entries = (json.loads(line) for path in glob.glob("/var/log/kubernetes/audit*.log") for line in open(path) if sys.argv[2] in line)
+print(sum(entry["user"]["username"] == sys.argv[2] and entry["stageTimestamp"] >= sys.argv[1] for entry in entries))
+"""
 _CGROUPS = Path("/sys/fs/cgroup")
 
 
@@ -39,20 +48,30 @@ def command(*words: str, seconds: float = RUN_SECONDS, **environment: str) -> No
         raise BenchError(f"{' '.join(words)} failed ({done.returncode}):\n{tail}")
 
 
-def lab() -> Lab:
-    """The lab as its state says, added workers included."""
-    paths = Paths.of(OWN)
+def lab(topology: str = OWN) -> Lab:
+    """A lab as its state says, added workers included."""
+    paths = Paths.of(topology)
     return Lab(paths, load(paths))
 
 
-def playbooks(name: str, books: tuple[str, ...]) -> dict[str, Any]:
-    """Run playbooks on the lab; gives seconds, hosts (counts by outcome) and tasks (seconds, task, path)."""
+def playbooks(name: str, books: Sequence[str], topology: str = OWN) -> dict[str, Any]:
+    """Run playbooks on a lab; gives seconds, calls of the API, hosts (counts by outcome) and tasks (seconds, task, path, play)."""
     timing = PROJECT / f".cache/bench-{name}.json"
-    began = time.monotonic()
-    inventory = str(lab().topology.inventory)
-    command("ansible-playbook", "-i", inventory, *books, SITE_PROGRESS_TIMING_FILE=str(timing))
+    began, since = time.monotonic(), time.time()
+    nodes = lab(topology)
+    command("ansible-playbook", "-i", str(nodes.topology.inventory), *books, SITE_PROGRESS_TIMING_FILE=str(timing))
     seconds = time.monotonic() - began
-    return {**json.loads(timing.read_text()), "seconds": round(seconds, 1)}
+    return {**json.loads(timing.read_text()), "seconds": round(seconds, 1), "calls": _calls(nodes, since)}
+
+
+def _calls(nodes: Lab, since: float) -> int:
+    """How often the site's administrator called the API since a moment, by the audit logs of all control planes."""
+    found = 0
+    for node in nodes.topology.nodes:
+        if node.role == "control_plane":
+            words = ssh.command(nodes.paths, node.address, "sudo", "python3", "-", datetime.fromtimestamp(since, UTC).isoformat(), ADMIN)
+            found += int(subprocess.run(words, input=_COUNT, capture_output=True, text=True, timeout=60, check=True).stdout)
+    return found
 
 
 @contextmanager

@@ -20,13 +20,20 @@ _NAMES = {
     "second": "The same again, nothing to do",
     "platform": "Tiers 00 to 03 with all eight systems, and verification, on that cluster",
     "platform again": "All of site.yml again, verification included",
-    "worker": "One more worker, blank → Ready, in the whole run",
 }
+_OPERATIONS = {
+    "joins": "A blank worker joins (scale.yml)",
+    "anew in": "It is made anew (reprovision.yml)",
+    "leaves": "It leaves (scale.yml)",
+}
+_GROWTH = 1.2  # wanted at most
+_FEW = 3  # tasks wanted at most on a node that an operation is not about
 
 
 def page(results: dict[str, Any]) -> str:
     """The page as Markdown."""
-    parts = [_head(results), _times(results["runs"]), _meaning(results["runs"]), _tasks(results["runs"])]
+    parts = [_head(results), _times(results["runs"]), _meaning(results["runs"]), _nodes(results["runs"]), _tasks(results["runs"])]
+    parts += [_stages(results["runs"]["platform again"])]
     parts += [_slowest(results["runs"], name) for name in ("first", "second")]
     parts += [_memory(results["runs"]), _build()]
     return "\n\n".join(parts) + "\n"
@@ -50,12 +57,13 @@ def _head(results: dict[str, Any]) -> str:
 
 def _times(runs: dict[str, Any]) -> str:
     rows = []
-    for name, run in runs.items():
+    for name, about in _NAMES.items():
+        run = runs[name]
         wanted = f"{WANTED[name]:.0f} s" if name in WANTED else ""
         peer = f"{PEER[name]} s, {PEER[name] / run['seconds']:.1f} times as long" if name in PEER else ""
         changed = sum(host["changed"] for host in run["hosts"].values())
-        rows.append((_NAMES[name], f"{run['seconds']:.1f} s", changed, wanted, peer))
-    return "## Times\n\n" + _table(("Run", "Time", "Changed", "Wanted at most", "Kubespray"), rows, right=2)
+        rows.append((about, f"{run['seconds']:.1f} s", changed, run["calls"], wanted, peer))
+    return "## Times\n\n" + _table(("Run", "Time", "Changed", "API calls", "Wanted at most", "Kubespray"), rows, right=3)
 
 
 def _meaning(runs: dict[str, Any]) -> str:
@@ -76,11 +84,48 @@ def _meaning(runs: dict[str, Any]) -> str:
 
 
 def _tasks(runs: dict[str, Any]) -> str:
-    hosts = sorted({host for run in runs.values() for host in run["hosts"]})
-    columns = [name for name in _NAMES if name in runs]
+    columns = list(_NAMES)
+    hosts = sorted({host for name in columns for host in runs[name]["hosts"]})
     rows = [(host, *(_ran(runs[name], host) for name in columns)) for host in hosts]
     text = "Tasks that ran on each host; every task costs a node about half a second, so a role has few.\n\n"
     return "## Tasks\n\n" + text + _table(("Host", *columns), rows, right=len(columns))
+
+
+def _nodes(runs: dict[str, Any]) -> str:
+    rows, missed = [], []
+    for key, about in _OPERATIONS.items():
+        three, nine = runs[f"{key} three"], runs[f"{key} nine"]
+        growth, others = nine["seconds"] / three["seconds"], [_on_others(run) for run in (three, nine)]
+        rows.append(
+            (about, f"{three['seconds']:.1f} s", f"{nine['seconds']:.1f} s", f"{growth:.2f}", *others, three["calls"], nine["calls"])
+        )
+        if key != "leaves":
+            missed += [f"{about}: {growth:.2f} times as long with nine nodes"] * (growth > _GROWTH)
+            missed += [f"{about}: {max(others)} tasks on each other node"] * (max(others) > _FEW)
+    headings = ("Operation", "Three nodes", "Nine nodes", "Growth", "Tasks elsewhere: 3", "9 nodes", "API calls: 3", "9 nodes")
+    text = (
+        "One worker more, without systems, so that what grows with the cluster shows; nine nodes share the same cores. Tasks elsewhere are "
+        f"those on each worker that the operation is not about. Wanted: at most {_GROWTH} times as long and {_FEW} tasks elsewhere, "
+        "where a worker joins or is made anew.\n\n"
+    )
+    verdict = "".join(f"\n- More than wanted. {miss}." for miss in missed)
+    return "## The life of a node\n\n" + text + _table(headings, rows, right=7) + ("\n" + verdict if verdict else "")
+
+
+def _on_others(run: dict[str, Any]) -> int:
+    """The most tasks that ran on a worker but the busiest one, which the operation is about."""
+    counts = sorted(told["ok"] for host, told in run["hosts"].items() if "-worker-" in host)
+    return counts[-2]
+
+
+def _stages(run: dict[str, Any]) -> str:
+    """Tasks and seconds of each play of a run."""
+    plays: dict[str, list[float]] = {}
+    for task in run["tasks"]:
+        plays.setdefault(task["play"], []).append(task["seconds"])
+    rows = [(play, len(seconds), f"{sum(seconds):.1f} s") for play, seconds in plays.items()]
+    text = "Where the time of a run goes that has nothing to do, verification included.\n\n"
+    return "### All of site.yml again, by stage\n\n" + text + _table(("Play", "Tasks", "Time"), rows, right=2)
 
 
 def _ran(run: dict[str, Any], host: str) -> int | str:

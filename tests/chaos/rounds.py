@@ -169,7 +169,7 @@ def _on_a_worker(note: Callable[[str], None], stream: Stream) -> Member:
 def _leave(node: str, stream: Stream) -> None:
     """Write from another node than the one that is struck."""
     if stream.node() == node:
-        stream.start(avoid=node)
+        stream.start(node)
 
 
 def _commonest(nodes: list[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
@@ -37,8 +38,8 @@ class Stream:
         self.pod = f"chaos-{system.name}"
         self.program = (CLIENTS / f"{system.name}.py").read_text()
 
-    def start(self, avoid: str = "") -> None:
-        """Start writing, not on the node `avoid`; returns when writes are acknowledged."""
+    def start(self, *avoid: str) -> None:
+        """Start writing, on none of the nodes `avoid`; returns when writes are acknowledged."""
         self.stop()
         kubectl("create", "--filename=-", text=json.dumps(self._manifest(avoid)))
         wait(lambda: len(self.acknowledged()) > 10, START_SECONDS, f"{self.system.name}: writes that are acknowledged")
@@ -83,7 +84,7 @@ class Stream:
     def _lines(self) -> list[list[str]]:
         return [line.split() for line in kubectl("logs", self.pod).splitlines() if line]
 
-    def _manifest(self, avoid: str) -> dict:
+    def _manifest(self, avoid: Sequence[str]) -> dict:
         toolbox = objects("deployment", "toolbox")[0]["spec"]["template"]["spec"]
         container = toolbox["containers"][0]
         secrets = [
@@ -93,7 +94,7 @@ class Stream:
         plain = [{"name": "START", "value": str(int(time.time() * 1000))}]
         plain += [{"name": variable, "value": value} for variable, value in self.system.settings.items()]
         container |= {"name": "writer", "command": ["python3", "-c", self.program, "write"], "env": container["env"] + secrets + plain}
-        term = {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "NotIn", "values": [avoid]}]}
+        term = {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "NotIn", "values": list(avoid)}]}
         affinity = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [term]}}}
         return {
             "apiVersion": "v1",

@@ -8,15 +8,13 @@ from __future__ import annotations
 import json
 import os
 import random
-import re
-import signal
 import subprocess
-import time
 from collections.abc import Iterator
 
 import pytest
 
 from tests import nodes, stages
+from tests.chaos.operations import killed
 
 pytestmark = pytest.mark.long
 
@@ -24,7 +22,6 @@ SEEDS = [int(seed) for seed in os.environ.get("KILL_SEEDS", ",".join(map(str, ra
 FIRST_RUNS = 16  # seeds from here on begin with blank machines
 SECONDS = 900
 PART = ["--tags=provision,storage,kubernetes"]
-TASK = re.compile(r"^\d+:\d\d  (?!play )")
 
 # Another value for one thing of each kind that a run brings onto a machine; none of them does anything to the systems.
 CHANGED = {
@@ -64,20 +61,6 @@ def run(settings: dict, *options: str) -> tuple[dict[str, dict], int]:
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr
     told = json.loads((stages.CACHE / f"timing-{name}.json").read_text())
     return told["hosts"], len(told["tasks"])
-
-
-def killed(settings: dict, task: int, delay: float, *options: str) -> str:
-    """Run the part, and kill it some time after its task number `task` began; that task's line, "" when it ended before."""
-    command = stages.playbook("site.yml", *PART, "--extra-vars", json.dumps(settings), *options)
-    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    with subprocess.Popen(command, cwd=stages.PROJECT, start_new_session=True, **pipes) as process:
-        for line in filter(TASK.match, process.stdout):
-            task -= 1
-            if task < 0:
-                time.sleep(delay)
-                os.killpg(process.pid, signal.SIGKILL)
-                return line.strip()
-    return ""
 
 
 def in_force() -> dict[str, list[str]]:
@@ -131,6 +114,7 @@ def test_a_run_that_was_killed_is_taken_over(lab, seed):
     if seed >= FIRST_RUNS:
         subprocess.run([*stages.LAB, "reset"], cwd=stages.PROJECT, check=True, timeout=300, capture_output=True)
         options = ["-e", "kubeadm_new_cluster=true"]
-    line = killed(settings, chance.randrange(lab.tasks), chance.random(), *options)
+    words = [*PART, "--extra-vars", json.dumps(settings), *options]
+    line = killed("site.yml", *words, task=chance.randrange(lab.tasks), delay=chance.random())
     print(f"\nseed {seed}: {'blank machines, ' * (seed >= FIRST_RUNS)}killed at: {line or 'its end'}")
     lab.judge(settings, *options)

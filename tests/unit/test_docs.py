@@ -8,6 +8,7 @@ import pytest
 
 from docs.generate.markdown import code, heading_comment, prose, table
 from docs.generate.roles import readme
+from docs.generate.terminal import picture
 
 
 def test_generated_files_are_current(project):
@@ -70,3 +71,21 @@ def test_a_role_readme_shows_defaults_choices_and_suboptions(tmp_path):
     assert "| `demo_disks` | list of dict | **required** |  |" in text
     assert "| `demo_disks[].path` | path | **required** |  |" in text
     assert "Used in: `site.yml`." in text
+
+
+def test_a_picture_of_a_terminal_shows_the_screen_of_a_run_in_its_colours_and_columns():
+    screen = "\x1b[2mnode  state\x1b[0m\n\nw-1   \x1b[32mReady\x1b[0m\nw-2   \x1b[1;31mnot Ready\x1b[0m, <w-1 & all>"
+    shown = picture(f"\x1b[0;34m0:00  Show\x1b[0m\n\n{screen}\n\n\x1b[0;31mfatal: [localhost]: FAILED!\x1b[0m\n")
+    texts = re.findall(r'<text x="([\d.]+)" y="([\d.]+)">(.*)</text>', shown)
+    assert [text for _, _, text in texts[1:]] == [
+        '<tspan class="dim">node</tspan>',
+        '<tspan class="dim">state</tspan>',
+        "w-1",
+        '<tspan class="green">Ready</tspan>',
+        "w-2",
+        '<tspan class="red">not Ready</tspan>, &lt;w-1 &amp; all&gt;',
+    ]
+    places = [(float(x), float(y)) for x, y, _ in texts[1:]]
+    assert [x for x, _ in places] == [places[0][0], places[1][0]] * 3 and len({y for _, y in places}) == 3
+    with pytest.raises(ValueError, match="found no screen"):
+        picture("fatal: no cluster")

@@ -38,7 +38,7 @@ def judge(*lost, copies=(), wanted=WANTED, **known):
 
 def test_a_whole_system_can_lose_any_one_member():
     for pod in MEMBERS:
-        assert judge(pod) == {"leaders": MEMBERS[:2], "alone": [], "whole": True, "why": "", "held": []}
+        assert judge(pod) == {"leaders": MEMBERS[:2], "alone": [], "whole": True, "why": "", "held": [], "losing": []}
 
 
 def test_two_members_take_the_quorum_and_may_take_both_copies():

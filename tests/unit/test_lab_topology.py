@@ -71,21 +71,30 @@ def test_another_site_borrows_the_variables_of_the_lab(paths):
 
 def test_extra_workers_follow_the_last_one_and_are_remembered(paths):
     plain = topology.load(paths("minimal"))
-    more = topology.load(paths("minimal"), extra_workers=2)
+    more = topology.load(paths("minimal"), {"workers": 2})
     added = [node for node in more.nodes if node not in plain.nodes]
     assert [(node.name, node.address) for node in added] == [
         ("minimal-worker-3", "10.91.0.23"),
         ("minimal-worker-4", "10.91.0.24"),
     ]
     assert topology.load(paths("minimal")) == more
-    assert topology.load(paths("minimal"), extra_workers=0) == plain
+    assert topology.load(paths("minimal"), {"workers": 0}) == plain
 
 
 def test_extra_workers_of_the_lab_join_the_same_cluster(paths):
-    found = topology.load(paths("lab"), extra_workers=1)
+    found = topology.load(paths("lab"), {"workers": 1})
     assert len(found.nodes) == 4
     assert (found.inventory / "credentials").resolve() == topology.INVENTORIES / "lab/credentials"
-    assert topology.load(paths("lab"), extra_workers=0).inventory == topology.INVENTORIES / "lab"
+    assert topology.load(paths("lab"), {"workers": 0}).inventory == topology.INVENTORIES / "lab"
+
+
+def test_more_control_planes_follow_the_first_and_workers_stay_as_many(paths):
+    topology.load(paths("lab"), {"workers": 1})
+    found = topology.load(paths("lab"), {"control_plane": 2})
+    planes = [(node.name, node.address) for node in found.nodes if node.role == "control_plane"]
+    assert planes == [("lab-cp-1", "10.90.0.11"), ("lab-cp-2", "10.90.0.12"), ("lab-cp-3", "10.90.0.13")]
+    assert len(found.nodes) == 6
+    assert len(topology.load(paths("lab"), {"workers": 0}).nodes) == 5
 
 
 def test_a_node_is_found_by_its_short_name(paths):

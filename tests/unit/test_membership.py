@@ -23,7 +23,7 @@ def tell(monkeypatch, capsys):
 
 def test_a_whole_system_misses_nothing(tell):
     assert tell(lambda _: Membership(leaders=["b-1", "a-0", "b-1"])) == {
-        "leaders": ["a-0", "b-1"], "alone": [], "whole": True, "why": "", "held": []}  # fmt: skip
+        "leaders": ["a-0", "b-1"], "alone": [], "whole": True, "why": "", "held": [], "losing": []}  # fmt: skip
 
 
 def test_what_is_missing_is_told_once(tell):

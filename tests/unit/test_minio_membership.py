@@ -49,11 +49,13 @@ def ask(monkeypatch):
 
 def test_a_whole_system_can_lose_any_one_member(ask):
     for number in range(4):
-        assert ask(number) == {"leaders": [], "alone": [], "whole": True, "why": "", "held": []}
+        assert ask(number) == {"leaders": [], "alone": [], "whole": True, "why": "", "held": [], "losing": []}
 
 
 def test_two_drives_can_be_read_but_not_written(ask):
     assert ask(0, 1)["held"] == ["drives of set 0 in pool 0: found 2 of 4 copies in step without minio-0, minio-1; wanted 3"]
+    assert ask(0, 1)["losing"] == []  # it takes no writes meanwhile, and heals from two drives
+    assert ask(0, 1, 2)["losing"] == ask(0, 1, 2)["held"] != []
 
 
 def test_less_parity_leaves_no_drive_to_lose(ask):

@@ -12,7 +12,7 @@ SAID = re.compile(r"(?<![\w-])-e '?([a-z]\w*)=")
 
 def test_every_variable_of_a_documented_command_line_is_known():
     options, shared = known()
-    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/how-to/*.md"), *ROOT.glob("playbooks/**/*.yml")]
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/how-to/*.md"), *ROOT.glob("playbooks/**/*.yml")]
     said = {(page.name, name) for page in pages for name in SAID.findall(page.read_text())}
     assert {("take-a-node-out-of-service.md", "node"), ("take-a-node-out-of-service.md", "accept")} <= said
     assert [found for found in sorted(said) if found[1] not in {*options, *shared, *OF_A_RUN} and not found[1].startswith(PRIVATE)] == []

@@ -36,7 +36,7 @@ def judge(*lost, copies=None, members=MEMBERS):
 
 def test_a_whole_cluster_can_lose_any_one_member():
     for pod in MEMBERS:
-        assert judge(pod) == {"leaders": MEMBERS[:2], "alone": [], "whole": True, "why": "", "held": []}
+        assert judge(pod) == {"leaders": MEMBERS[:2], "alone": [], "whole": True, "why": "", "held": [], "losing": []}
 
 
 def test_two_members_are_a_majority():
@@ -62,7 +62,7 @@ def test_a_copy_that_only_serves_readers_has_no_vote():
 def test_a_single_server_goes_by_the_service_s_name():
     copies = [copy("neo4j", name, writer=True, count=None, address="neo4j.voicehelper-storage.svc:7687") for name in ("neo4j", "system")]
     found = judge("neo4j-0", copies=copies, members=MEMBERS[:1])
-    assert found == {"leaders": [], "alone": ["neo4j-0"], "whole": True, "why": "", "held": []}
+    assert found == {"leaders": [], "alone": ["neo4j-0"], "whole": True, "why": "", "held": [], "losing": []}
     copies[0] |= {"currentStatus": "offline", "writer": False}
     found = judge("neo4j-0", copies=copies, members=MEMBERS[:1])
     assert found["why"] == "database neo4j: nobody writes it; database neo4j: 0 of 1 copies in step, not neo4j-0"

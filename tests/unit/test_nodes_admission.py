@@ -5,11 +5,15 @@ from dataclasses import replace
 import pytest
 
 from bootstrap.nodes.admission import OPERATIONS, Request, judge
-from bootstrap.nodes.cluster import Cluster, Etcd, Node, System, Volume
+from bootstrap.nodes.cluster import Cluster, Node, System, Volume
+from bootstrap.nodes.etcd import Etcd
 
 NAMES = ["cp-1", "cp-2", "cp-3", "w-1", "w-2", "w-3"]
 NATS = System("nats", {"nats-0": "w-1", "nats-1": "w-2", "nats-2": "w-3"}, leaders=["nats-0"], whole=True)
-BEHIND = replace(NATS, held=["nats-1 is behind: 1 of 3 left"], whole=False, why="nats-1: 7 behind")
+BEHIND = replace(
+    NATS, held=["nats-1 is behind: 1 of 3 left"], losing=["nats-1 is behind: 1 of 3 left"], whole=False, why="nats-1: 7 behind"
+)
+MINIO = System("minio", {"minio-0": "w-1", "minio-1": "w-1"}, whole=True, held=["2 of 4 drives left, wanted 3"])
 NEO4J = System("neo4j", {"neo4j-0": "w-1"}, leaders=["neo4j-0"], whole=True, alone=["neo4j-0"])
 
 
@@ -18,6 +22,11 @@ def cluster(*systems, planes=3, silent=(), away=(), cordoned=(), volumes=()):
     nodes = {name: Node(name, name.startswith("cp-"), name not in away, name in cordoned) for name in names}
     etcd = Etcd({name: name not in silent for name in names if name.startswith("cp-")}, leader="cp-1")
     return Cluster(nodes, etcd, systems, volumes)
+
+
+def tainted(cluster):
+    """Its control planes take no workloads."""
+    return replace(cluster, nodes={name: replace(node, workloads=not node.control_plane) for name, node in cluster.nodes.items()})
 
 
 def asked(operation, *nodes, of, accepted=()):
@@ -39,7 +48,7 @@ REFUSED = [
     ("drain", [], cluster(), "site", ["nothing", "-e node="]),
     ("drain", ["w-9"], cluster(), "w-9", ["not in the cluster", "typing error"]),
     ("reboot", ["w-1", "w-2"], cluster(), "site", ["2 nodes at once", "one node"]),
-    ("drain", ["w-1"], cluster(away=["w-2"]), "w-2", ["not Ready", "w-1"]),
+    ("drain", ["w-1"], cluster(away=["w-2"]), "w-2", ["not Ready", "w-1", "-e accept=w-2"]),
     ("reboot", ["w-1"], cluster(cordoned=["w-3"]), "w-3", ["cordoned", "uncordon.yml -e node=w-3"]),
     ("remove", ["cp-1"], cluster(planes=1), "cp-1", ["the only one", "scale.yml"]),
     ("wipe", ["cp-1"], cluster(planes=1), "cp-1", ["the only one"]),
@@ -47,8 +56,11 @@ REFUSED = [
     ("remove", ["cp-1"], cluster(silent=["cp-2"]), "cp-1", ["1 of 2", "cp-2"]),
     ("replace", ["cp-3"], replace(cluster(), etcd=Etcd({}, why="no member is ready")), "cp-3", ["no member is ready"]),
     ("reboot", ["w-1"], cluster(BEHIND), "w-1", ["1 of 3", "7 behind"]),
+    ("wipe", ["w-1"], cluster(BEHIND), "w-1", ["1 of 3", "7 behind"]),
+    ("reboot", ["w-1"], cluster(MINIO), "w-1", ["2 of 4 drives", "-e accept=minio"]),
     ("drain", ["w-1"], cluster(NEO4J), "w-1", ["serves alone", "-e accept=neo4j"]),
     ("wipe", ["w-1"], cluster(NEO4J), "w-1", ["the only copy", "backup.yml -t neo4j", "-e accept=neo4j"]),
+    ("remove", ["w-1"], tainted(cluster(NATS)), "w-1", ["3 members, and 2 nodes", "scale.yml", "-e accept=nats"]),
     ("remove", ["w-2"], cluster(volumes=[Volume("pvc-1", "w-2", "shop/data")]), "w-2", ["only copy", "-e accept=shop/data"]),
 ]
 
@@ -71,6 +83,22 @@ def test_a_system_that_is_alone_is_told_before_a_restart_and_may_be_accepted():
     assert not finding.fatal and "it is away until the node is back" in finding.wanted
     assert asked("drain", "w-1", of=cluster(NEO4J), accepted=["neo4j"]) == []
     assert asked("wipe", "w-1", of=cluster(NEO4J), accepted=["neo4j"]) == []
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_what_stops_and_loses_nothing_may_be_accepted(operation):
+    (finding,) = asked(operation, "w-1", of=cluster(MINIO), accepted=["minio"])
+    assert not finding.fatal and "accepted" in finding.wanted
+
+
+def test_what_loses_data_is_accepted_for_machines_that_keep_it_alone():
+    assert fatal(asked("wipe", "w-1", of=cluster(BEHIND), accepted=["nats"]))
+    assert not fatal(asked("replace", "w-1", of=cluster(BEHIND), accepted=["nats"]))
+
+
+def test_of_two_machines_that_are_dead_one_may_be_for_later():
+    assert fatal(asked("wipe", "w-1", of=cluster(NATS, away=["w-1", "w-2"])))
+    assert not fatal(asked("wipe", "w-1", of=cluster(NATS, away=["w-1", "w-2"]), accepted=["w-2"]))
 
 
 def test_the_only_control_plane_may_restart_and_the_api_is_said_to_be_away():

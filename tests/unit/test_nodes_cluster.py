@@ -1,6 +1,6 @@
 """Where members are: on the node of their pod, or, while they are on none, where their volume lies."""
 
-from bootstrap.nodes.cluster import Volume, _movable, _placed
+from bootstrap.nodes.cluster import Volume, _by_node, _placed
 
 
 def pod(name, owner, node="", claim="", kind="StatefulSet", phase="Running"):
@@ -30,4 +30,4 @@ def test_a_drain_moves_neither_daemons_nor_static_pods_nor_what_has_ended():
         pod("etcd", "w-1", "w-1", kind="Node"),
         pod("job", "job", "w-1", kind="Job", phase="Succeeded"),
     ]
-    assert _movable([*PODS, *fixed]) == {"w-1": ["space/kafka-0"], "w-3": ["space/kafka-controller-0"], "w-2": ["space/redis-0"]}
+    assert _by_node([*PODS, *fixed]) == {"w-1": ["space/kafka-0"], "w-3": ["space/kafka-controller-0"], "w-2": ["space/redis-0"]}

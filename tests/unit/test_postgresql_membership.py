@@ -30,7 +30,7 @@ def judge(*lost, wanted=None, **state):
 
 def test_a_whole_system_can_lose_any_one_member():
     for number in range(3):
-        assert judge(number) == {"leaders": MEMBERS[:1], "alone": [], "whole": True, "why": "", "held": []}
+        assert judge(number) == {"leaders": MEMBERS[:1], "alone": [], "whole": True, "why": "", "held": [], "losing": []}
 
 
 def test_the_leader_and_the_synchronous_replica_alone_have_every_commit():

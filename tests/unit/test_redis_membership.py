@@ -72,7 +72,7 @@ def ask(monkeypatch):
 
 def test_a_whole_system_can_lose_any_one_member_and_one_of_each_kind(ask):
     for lost in [[number] for number in range(6)] + [[0, 4], [1, 5], [3, 4, 5]]:
-        assert ask(*lost) == {"leaders": pods(0, 1, 2), "alone": [], "whole": True, "why": "", "held": []}
+        assert ask(*lost) == {"leaders": pods(0, 1, 2), "alone": [], "whole": True, "why": "", "held": [], "losing": []}
 
 
 def test_a_primary_and_its_replica_have_the_only_copies(ask):

@@ -19,9 +19,9 @@ class UnitError(Exception):
     """A unit could not be brought to what is wanted; the text names it and what systemctl said."""
 
 
-def readers(path: str, restarts: str | None) -> list[str]:
-    """Who must take over a change of this file: systemd itself, a unit, both or nobody."""
-    return [RELOAD] * path.startswith(READ_BY_SYSTEMD) + [restarts] * bool(restarts)
+def readers(path: str, *units: str | None) -> list[str]:
+    """Who must take over a change of this file: systemd itself, units, both or nobody."""
+    return [RELOAD] * path.startswith(READ_BY_SYSTEMD) + [unit for unit in units if unit]
 
 
 def mark(names: Iterable[str]) -> None:
@@ -55,8 +55,13 @@ def look(run: Callable, names: list[str]) -> dict[str, dict[str, str]]:
     return dict(zip(names, blocks, strict=True))
 
 
-def steps(state: dict[str, dict[str, str]], running: list[str], pending: set[str]) -> list[tuple[str, ...]]:
-    """Arguments of systemctl, in order, that bring the units to what is wanted and what is pending into force."""
+def steps(
+    state: dict[str, dict[str, str]], running: list[str], pending: set[str], reloaded: frozenset[str] = frozenset()
+) -> list[tuple[str, ...]]:
+    """Arguments of systemctl, in order, that bring the units to what is wanted and what is pending into force.
+
+    `reloaded` are units that take a change over without a restart.
+    """
     todo: list[tuple[str, ...]] = []
     if RELOAD in pending or any(unit["NeedDaemonReload"] == "yes" for unit in state.values()):
         todo.append((RELOAD,))
@@ -66,8 +71,8 @@ def steps(state: dict[str, dict[str, str]], running: list[str], pending: set[str
         if unit["UnitFileState"] != "enabled":
             todo.append(("enable", name))
     replaced = {name for name, unit in state.items() if program_replaced(int(unit.get("MainPID") or 0))}
-    restarted = sorted((pending | replaced) - {RELOAD})
-    todo += [("restart", name) for name in restarted]
+    restarted = sorted((pending | replaced) - {RELOAD} - (reloaded - replaced))
+    todo += [("restart", name) for name in restarted] + [("reload", name) for name in sorted(pending & (reloaded - replaced))]
     todo += [("start", name) for name in running if name not in restarted and state[name]["ActiveState"] not in ("active", "reloading")]
     return todo
 
@@ -78,5 +83,5 @@ def take(run: Callable, todo: list[tuple[str, ...]]) -> None:
         rc, _, err = run(["systemctl", *step])
         if rc:
             raise UnitError(f"{step[-1]}: `systemctl {' '.join(step)}` failed ({rc}): {err.strip()}. The next run tries it again.")
-        if step[0] in (RELOAD, "restart"):
+        if step[0] in (RELOAD, "restart", "reload"):
             (MARKS / step[-1]).unlink(missing_ok=True)
