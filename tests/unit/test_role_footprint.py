@@ -11,6 +11,8 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import init_plugin_loader, lookup_loader
 from ansible.template import Templar
 
+from bootstrap import roles
+
 PROJECT = Path(__file__).parents[2]
 init_plugin_loader([])
 PLAYBOOKS = ("provision", "storage", "kubernetes")
@@ -143,8 +145,6 @@ def test_units_of_others_are_known():
 
 
 def test_a_task_inside_a_block_counts(tmp_path, monkeypatch):
-    from bootstrap import roles
-
     (tmp_path / "demo/tasks").mkdir(parents=True)
     task = {"node_files": {"files": [{"path": "/etc/demo", "content": ""}]}}
     (tmp_path / "demo/tasks/main.yml").write_text(yaml.safe_dump([{"block": [task], "rescue": [{"ansible.builtin.fail": {}}]}]))
