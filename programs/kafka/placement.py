@@ -61,7 +61,7 @@ def converge(wanted: Wanted, actions: Actions) -> None:
             answer = admin.alter_partition_reassignments(moved)
             if refused := {partition: str(reason) for partition, reason in answer.items() if reason}:
                 raise Refusal(f"refused: {refused}")
-        if not actions.check and not until(lambda: not lacking(admin), protocol.patience(wanted)):
+        if not actions.check and not until(lambda: not lacking(admin), protocol.patience(wanted), faults=KafkaError):
             raise Refusal(f"partitions without all their copies: {', '.join(lacking(admin)[:10])}")
 
 

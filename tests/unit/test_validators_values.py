@@ -22,7 +22,7 @@ JUDGED_ELSEWHERE = {
     *("component_name", "component_template", "component_confirmed", "component_secrets", "component_services", "component_systems"),
     *("chart_artifact", "chart_name", "chart_namespace"),
     # Held against the cluster itself, by bootstrap.nodes.admission.
-    *("maintenance_accepted", "maintenance_away", "maintenance_heard", "maintenance_node"),
+    *("maintenance_accepted", "maintenance_away", "maintenance_data", "maintenance_heard", "maintenance_node", "maintenance_remove"),
     *("reset_node", "reset_wiped_platform"),  # held against the inventory's names by the role
 }
 
