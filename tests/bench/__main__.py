@@ -44,8 +44,8 @@ def run() -> dict:
     measured("platform again", PLATFORM)
     note("Nine nodes")
     try:
+        measure.command("lab", "down", "--topology", NINE)
         measure.command("lab", "up", "--topology", NINE)
-        measure.command("lab", "reset", "--topology", NINE, "--wipe")
         measured("first of nine", CLUSTER, NINE)
         nodes("nine", NINE, measured)
     finally:
