@@ -96,7 +96,8 @@ class Lab:
         """The run after a killed one, and one more. Raises AssertionError where they do not end as the unbroken one did."""
         run(settings, *options)
         self.now = settings
-        assert in_force() == self.ends[bool(settings)]
+        found, wanted = in_force(), self.ends[bool(settings)]
+        assert {name: sorted({*found[name]} ^ {*wanted[name]}) for name in wanted if found[name] != wanted[name]} == {}
         hosts, _ = run(settings)
         assert {host: told["changed"] for host, told in hosts.items()} == dict.fromkeys(hosts, 0)
 
