@@ -17,19 +17,21 @@ _REFUSED, _GONE = 429, 404
 class Drain:
     """The pods of a node, on their way.
 
+    :param api: a client that repeats nothing: a budget that refuses lets others go first, and the next round tries again.
+    :param patient: one that outlasts an API server which moves meanwhile.
     :param groups: members of a system on this node that may be away together, as the system has said. A budget that one of them has used up
         does not hold the next: their volumes are here, so none of them is back before all may be.
     :param dead: the machine is gone and nobody ends its pods: they are given up.
     """
 
-    def __init__(self, api: KubeApi, node: str, groups: Sequence[Sequence[str]], dead: bool) -> None:
-        self._api, self._node, self._dead = api, node, dead
+    def __init__(self, api: KubeApi, patient: KubeApi, node: str, groups: Sequence[Sequence[str]], dead: bool) -> None:
+        self._api, self._patient, self._node, self._dead = api, patient, node, dead
         self._fellows = {pod: set(group) - {pod} for group in groups for pod in group}
         self.held: dict[str, str] = {}  # pod → what keeps it
 
     def pods(self) -> list[Mapping[str, Any]]:
         """Those that are still to leave."""
-        return movable(self._api.request("GET", "/api/v1/pods", {"fieldSelector": f"spec.nodeName={self._node}"})["items"])
+        return movable(self._patient.request("GET", "/api/v1/pods", {"fieldSelector": f"spec.nodeName={self._node}"})["items"])
 
     def run(self, timeout: float, tell: Callable[[str], None]) -> bool:
         """Move all away; whether there was any. Ends in time, with what is left in `held`.

@@ -11,8 +11,8 @@ class ActionModule(KubernetesAction):
     """Moves pods away, saying what is awaited; fails, naming what is left and what keeps it."""
 
     def execute(self, arguments, task_vars):
-        # Nothing is repeated below: a budget that refuses lets others go first, and the next round tries again.
-        drain = Drain(self.cluster(arguments, patience=0), arguments["name"], list(arguments["groups"].values()), arguments["dead"])
+        clients = self.cluster(arguments, patience=0), self.cluster(arguments)
+        drain = Drain(*clients, arguments["name"], list(arguments["groups"].values()), arguments["dead"])
         if self.check:
             pods = [name_of(pod) for pod in drain.pods()]
             return {"changed": bool(pods), "pods": pods}

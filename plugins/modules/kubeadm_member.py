@@ -15,9 +15,9 @@ options:
     description:
       - C(probed) only tells.
       - C(clean) undoes what a cut-off init or join left.
-      - C(left) has the node count as member no more, and the etcd of C(etcd_members) forget it. What is on the machine is left to
-        C(machine_reset). C(kubeadm reset) would wait for each pod's network to be taken down by an agent that may be gone, and warns only
-        where it could not take the member out of etcd.
+      - C(left) has the node count as member no more. What is on the machine is for C(machine_reset), and etcd's members for C(etcd_member),
+        as C(kubeadm reset) would wait for each pod's network to be taken down by an agent that may be gone, and warns only where it could
+        not take the member out of etcd.
       - C(initialised) starts a cluster; C(joined) joins one.
       - C(configured) makes the static pods of a member anew from its settings and awaits each. Where one does not come up, the settings
         from before are put back and the task fails with what the part said.
@@ -36,7 +36,7 @@ options:
       content: {description: The text., type: str, required: true}
       mode: {description: Octal mode., type: str, default: "0644"}
   etcd_members:
-    description: Peer addresses of the control planes that are members, for C(joined) of one more and C(left) of one that others outlive.
+    description: Peer addresses of the control planes that are members, for C(joined) of one more.
     type: list
     elements: str
     default: []
@@ -147,8 +147,6 @@ class Member:
     def leave(self) -> None:
         """Be no member any more. Without its stamp a node that is cut off here is one whose join was, and leaves again."""
         facts.STAMP.unlink(missing_ok=True)
-        if self.params["etcd_members"] and (facts.KUBERNETES / "manifests/etcd.yaml").exists():
-            self.drop_etcd_member()
 
     def initialise(self) -> None:
         write_settings(self.params["settings"])
@@ -213,10 +211,6 @@ class Member:
             return
         with control_plane.configured(self.params["init"]) as config:
             self.run(KUBEADM, "init", "phase", "certs", "etcd-healthcheck-client", f"--config={config}")
-        self.drop_etcd_member()
-
-    def drop_etcd_member(self) -> None:
-        """Remove the entry of this node among the etcd members, if there is one."""
         etcdctl = self.etcdctl(*self.params["etcd_members"])
         listing = json.loads(self.run(*etcdctl, "member", "list", "--write-out=json"))
         for member in listing["members"]:

@@ -89,6 +89,8 @@ class Api(http.server.BaseHTTPRequestHandler):
         path = self.path.partition("?")[0]
         if path == "/readyz":
             self._answer(200, "ok")
+        elif path.rpartition("/")[2] in dict(KINDS):
+            self._answer(200, {"items": [item for name, item in self.objects.items() if name.rpartition("/")[0] == path]})
         elif path.count("/") < 4:
             self._answer(200, {"resources": [{"name": name, "kind": kind, "namespaced": kind != "Node"} for name, kind in KINDS]})
         else:

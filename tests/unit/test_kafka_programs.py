@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import pytest
 from kafka import TopicPartition
 from kafka import admin as a
-from kafka.errors import KafkaTimeoutError, SaslAuthenticationFailedError
+from kafka.errors import KafkaTimeoutError, RequestTimedOutError, SaslAuthenticationFailedError
 
-from programs.kafka import connection, objects
+from programs.kafka import connection, objects, placement
 from programs.kafka.placement import lacking, shares
 from programs.protocol import Refusal
 
@@ -97,6 +98,22 @@ def test_a_copy_that_moves_is_not_lacking():
     admin.topics, admin.partitions = {"events": {}}, {"events": [[1, 2], [1], [2]]}
     admin.moving = {TopicPartition("events", 2): [1]}
     assert lacking(admin) == ["events-1"]
+
+
+def test_a_controller_that_moves_while_copies_are_awaited_is_waited_for(monkeypatch):
+    looks = iter([RequestTimedOutError("it moves"), []])
+
+    def look(_admin):
+        if isinstance(found := next(looks), Exception):
+            raise found
+        return found
+
+    admin = SimpleNamespace(describe_cluster=lambda: {"brokers": [{"broker_id": 1, "rack": "a"}]}, describe_topics=lambda: [])
+    monkeypatch.setattr(placement, "lacking", look)
+    monkeypatch.setattr(placement, "account", lambda *_: {})
+    monkeypatch.setattr(placement, "KafkaAdminClient", lambda: nullcontext(admin))
+    placement.converge({"host": "kafka:9092", "password": "x", "check": False, "patience": 20}, SimpleNamespace(check=False))
+    assert next(looks, None) is None
 
 
 def test_rules_of_a_declared_user_are_all_that_it_has():

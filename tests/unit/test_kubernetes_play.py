@@ -30,6 +30,12 @@ def test_what_holds_the_apis_address_is_written_before_the_api_must_answer_there
     assert plays[held]["hosts"] == "nodes:!left_alone", "on every control plane, not only on one that is new"
 
 
+def test_a_cluster_that_was_founded_just_now_remembers_its_vault(plays):
+    task = plays[-1]["tasks"][-1]
+    assert task["ansible.builtin.import_tasks"] == "tasks/compare_vault.yml"
+    assert "'new_cluster': false" in task["vars"]["vault_guard"], "though it was founded on purpose"
+
+
 @pytest.mark.parametrize(("groups", "batches"), [({"kubeadm_member": ["cp-1"]}, [1, "100%"]), ({}, ["100%"])])
 def test_one_machine_takes_a_new_runtime_first_where_pods_run(plays, groups, batches):
     (play,) = (play for play in plays if {"containerd", "kubelet"} <= set(roles(play)))

@@ -44,7 +44,7 @@ def _no_pause(monkeypatch):
 
 def run(api, groups=(), dead=False, timeout=5.0):
     """A drain, as (whether it moved any, what held it)."""
-    found = Drain(api, "w-1", groups, dead)
+    found = Drain(api, api, "w-1", groups, dead)
     return found.run(timeout, print), found.held
 
 
@@ -71,6 +71,19 @@ def test_a_budget_that_somebody_else_has_used_up_holds_all_members():
     api = Api("a-0", "a-5", held=["a-0", "a-5"])
     assert run(api, groups=[["a-0", "a-5"]], timeout=0.05)[1] == {"space/a-0": BUDGET, "space/a-5": BUDGET}
     assert {method for method, *_ in api.asked} == {"POST"}
+
+
+def test_an_api_server_that_is_away_for_a_moment_is_asked_again():
+    class Moving(Api):
+        away = 2
+
+        def request(self, method, path, query=None, body=None):
+            if method == "POST" and self.away:
+                self.away -= 1
+                raise ApiError(0, "connection refused")
+            return super().request(method, path, query, body)
+
+    assert run(Moving("a-0", "b-0")) == (True, {})
 
 
 def test_one_that_does_not_end_is_named():

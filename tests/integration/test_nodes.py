@@ -1,0 +1,63 @@
+"""Operations on nodes refuse by name what would harm, before any machine is asked; every run refuses an inventory that lacks a node."""
+
+from __future__ import annotations
+
+import pytest
+
+SITE = {
+    "platform_size": "minimal",
+    "platform_node_cidr": "10.0.0.0/24",
+    "platform_api_vip": "10.0.0.10",
+    "platform_load_balancer_pool": {"start": "10.0.0.200", "stop": "10.0.0.239"},
+}
+ADDRESSES = {"cp-1": "10.0.0.11", "worker-1": "10.0.0.21", "worker-2": "10.0.0.22", "gone-1": "10.0.0.23", "gone-2": "10.0.0.24"}
+
+
+@pytest.fixture
+def run(site, api, play):
+    """Run a playbook on the controller of a site whose cluster has these nodes, with what their labels say; code and words."""
+
+    def go(playbook, *options, there=("cp-1", "worker-1", "worker-2"), labels=None):
+        hosts = {name: {"ansible_host": ADDRESSES[name]} for name in ("worker-1", "worker-2")}
+        inventory = site({"cp-1": {"ansible_host": ADDRESSES["cp-1"]}}, hosts, **SITE)
+        (inventory / "credentials").mkdir(mode=0o700)
+        api(inventory / "credentials/kubeconfig")
+        for name in there:
+            meta = {"name": name, "labels": (labels or {}).get(name, {})}
+            status = {"addresses": [{"type": "InternalIP", "address": ADDRESSES[name]}]}
+            api.objects[f"/api/v1/nodes/{name}"] = {"apiVersion": "v1", "kind": "Node", "metadata": meta, "status": status}
+        before = {path: item for path, item in api.objects.items() if "/nodes/" in path}
+        words = [word for option in options for word in ("-e", option)]
+        done = play(inventory, f"playbooks/{playbook}.yml", "--limit=localhost", "-e", "require_cluster_timeout=5", *words)
+        assert {path: item for path, item in api.objects.items() if "/nodes/" in path} == before, "a node was changed"
+        return done.returncode, " ".join((done.stdout + done.stderr).split())
+
+    return go
+
+
+HALF_WAY = {"worker-1": {"voicehelper.local/maintenance": "return-wipe"}}
+
+
+@pytest.mark.parametrize(
+    ("playbook", "options", "there", "said"),
+    [
+        ("reprovision", [], (), "site: node: found nothing, wanted one of cp-1, worker-1, worker-2"),
+        ("reprovision", ["node=worker-9", "data=keep"], (), "worker-9: node: found a name that is not in the cluster"),
+        ("reprovision", ["node=worker-2"], (), "worker-2: data: found nothing, wanted -e data=keep"),
+        ("reprovision", ["node=worker-2", "data=all"], (), "worker-2: data: found all, wanted -e data=keep"),
+        ("reprovision", ["node=worker-1", "data=keep"], (), "that is to be finished as it was begun: return-wipe"),
+        ("reprovision", ["node=gone-1", "data=keep"], ("gone-1",), "gone-1: node: found no such host in the inventory"),
+        ("scale", ["remove=worker-2"], (), "worker-2: remove: found a node that the inventory has"),
+        ("scale", ["remove=worker-9"], (), "worker-9: remove: found a name that is not in the cluster"),
+        ("scale", [], ("gone-1",), "gone-1: found in the cluster and not in the inventory"),
+        ("scale", ["remove=gone-1"], ("gone-1", "gone-2"), "gone-2: found in the cluster and not in the inventory"),
+    ],
+)
+def test_what_would_harm_is_refused_by_name(run, playbook, options, there, said):
+    code, text = run(playbook, *options, there=("cp-1", "worker-1", "worker-2", *there), labels=HALF_WAY)
+    assert code != 0 and said in text and "Nothing was changed" in text, text
+
+
+def test_every_run_refuses_an_inventory_that_lacks_a_node(run):
+    code, text = run("provision", there=("cp-1", "worker-1", "worker-2", "gone-1"))
+    assert code != 0 and "gone-1: found in the cluster and not in the inventory" in text and "scale.yml -e remove=gone-1" in text, text
