@@ -18,6 +18,7 @@ pytestmark = pytest.mark.long
 def wanted(**extra: int) -> None:
     """The inventory has so many nodes more; machines that it has no more stay for now."""
     load(lab().paths, extra)
+    lab.cache_clear()
 
 
 def machines() -> None:
