@@ -36,7 +36,7 @@ def write():
                 connection.autocommit = True
             connection.cursor().execute(f"INSERT INTO {TABLE} VALUES (%s)", (number,))
             print(number, time.time(), flush=True)
-            time.sleep(0.01)
+            time.sleep(0.05)
         except psycopg2.Error as error:
             print("error", time.time(), str(error).splitlines()[0], flush=True)
             connection = None
