@@ -7,6 +7,12 @@ description:
   - Runs the named checks at once, on the controller, and gives what they found. It never fails because of a finding.
   - Checks that need pods make them in one namespace of their own, which is removed whatever happens; in check mode they are left out.
   - Each waits up to C(patience) for what is still settling.
+  - Meanwhile the systems are used as their clients do, and as strangers, by a shell script in each of some pods of C(image).
+  - >-
+    A script calls C(works 'what' command...), which succeeds when the command does, and C(refused 'what' 'pattern' command...),
+    which succeeds when the command fails and says what the pattern matches. Each call is a finding.
+  - A pod that does not come to its end is a finding that failed.
+  - Pods of one namespace that have the same labels and avoid the same are one pod with a container for each.
 options:
   checks:
     description: >-
@@ -33,12 +39,35 @@ options:
   rotating: {description: "Secrets that are being rotated, name to the step reached.", type: dict, required: true}
   lives: {description: "Days below which a certificate is a finding, as fail_days and fail_kubelet_days.", type: dict, required: true}
   patience: {description: Seconds that the checks together may wait., type: float, required: true}
+  systems:
+    description: The systems to use.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      system: {description: Its name., type: str, required: true}
+      namespace: {description: Namespace of its pods., type: str, required: true}
+      timeout: {description: Seconds for each of its pods., type: int, default: 120}
+      pods:
+        description: The pods.
+        type: list
+        elements: dict
+        required: true
+        suboptions:
+          name: {description: "With the system's name, that of the container.", type: str, required: true}
+          script: {description: The script., type: str, required: true}
+          labels: {description: Labels, which decide what network policies allow., type: dict, default: {}}
+          env: {description: Environment as in a container., type: list, elements: dict, default: []}
+          files: {description: Volumes by the folder where the script finds them., type: dict, default: {}}
+          avoid: {description: "Labels of pods whose node this one avoids, if it can.", type: dict, default: {}}
 author: VoiceHelper
 """
 
 RETURN = r"""
 findings:
-  description: One entry each with check, target, result (ok or failed), seconds and detail.
+  description: >-
+    One entry each with check, target, result (ok or failed), seconds and detail; of systems in use with system, check, ok and found,
+    system after system.
   type: list
   elements: dict
   returned: success

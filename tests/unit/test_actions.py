@@ -7,6 +7,7 @@ import importlib
 import json
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from ansible.errors import AnsibleActionFail
 
 import bootstrap.ansible
 from bootstrap.ansible import ControllerAction, KubernetesAction
-from bootstrap.checks.base import Site
+from bootstrap.checks.base import Finding, Site
 from bootstrap.errors import BootstrapError
 from bootstrap.kube.api import ApiError
 from plugins.action import cluster_checks, kube_ready, secrets_rewrite
@@ -98,7 +99,32 @@ def plain(spec):
 
 def test_the_checks_of_a_cluster_are_given_all_that_they_need():
     fields = {field.name for field in dataclasses.fields(Site) if field.init}
-    assert set(cluster_checks.ActionModule.options) == fields | {"checks"}
+    assert set(cluster_checks.ActionModule.options) == fields | {"checks", "systems"}
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_systems_are_used_while_the_cluster_is_checked(monkeypatch, act, check):
+    fields = [field for field in dataclasses.fields(Site) if field.init]
+    site = {field.name: {"dict": {}, "list": [], "float": 1.0}.get(str(field.type).split("[")[0], "x") for field in fields}
+    system = {"system": "redis", "namespace": "storage", "pods": [{"name": "client", "script": "works 'ping' true"}]}
+    together, asked = threading.Barrier(1 if check else 2, timeout=10), []
+
+    def used(parameters):
+        asked.extend(parameters["systems"])
+        if asked:
+            together.wait()
+        return [{"system": system["system"]} for system in asked]
+
+    def checked(*_, **__):
+        together.wait()
+        return [Finding("api", "x", True)]
+
+    monkeypatch.setattr(cluster_checks, "Site", lambda **_: None)
+    monkeypatch.setattr(cluster_checks.pods, "run", used)
+    monkeypatch.setattr(cluster_checks, "run", checked)
+    answer = act(cluster_checks.ActionModule, check=check, **site, checks=["api"], systems=[system])
+    assert [finding.get("check", finding.get("system")) for finding in answer["findings"]] == ["api"] + ([] if check else ["redis"])
+    assert [pod["files"] for system in asked for pod in system["pods"]] == ([] if check else [{}])
 
 
 def test_arguments_get_their_types_and_defaults(made, act):
