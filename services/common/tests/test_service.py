@@ -25,7 +25,7 @@ def raw(base: str, data: bytes, seconds: float = 10) -> bytes:
 @pytest.fixture(scope="module")
 def base(start):
     """Of one example that the tests share."""
-    return start(max_request_bytes=1024, request_timeout=1)[1]
+    return start(max_request_bytes=1024, request_timeout=1).base
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_a_cut_connection_harms_nobody(base):
 
 
 def test_metrics_count_by_template_and_never_by_path(start):
-    _, base = start()
+    base = start().base
     for path in ("/slow/0.01", "/slow/0.02", "/wp-login.php"):
         httpx.get(base + path)
     page = httpx.get(base + "/metrics").text
@@ -102,12 +102,13 @@ def test_metrics_count_by_template_and_never_by_path(start):
     assert "wp-login" not in page
 
 
-def test_the_trace_is_taken_over_passed_on_and_logged_without_personal_data(start, stop):
-    process, base = start()
+def test_the_trace_is_taken_over_passed_on_and_logged_without_personal_data(start):
+    service = start()
+    base = service.base
     seen = httpx.get(base + "/onward", headers={"traceparent": TRACE}).json()["traceparent"]
     assert seen.split("-")[1] == TRACE.split("-")[1] and seen.split("-")[2] != TRACE.split("-")[2]
     httpx.post(base + "/embed", json={"texts": ["call 13812345678"]}, headers={"traceparent": TRACE})
-    lines = stop(process)
+    lines = service.stop()
     asked = next(line for line in lines if line["logger"] == "example")
     assert asked["trace_id"] == TRACE.split("-")[1]
     assert asked["message"] == "Asked by call <phone>" and asked["phone"] == "<phone>"
@@ -116,7 +117,8 @@ def test_the_trace_is_taken_over_passed_on_and_logged_without_personal_data(star
 
 
 def test_a_drain_is_not_ready_first_and_cuts_no_request(start):
-    process, base = start(drain_seconds=1, request_timeout=10)
+    service = start(drain_seconds=1, request_timeout=10)
+    base, process = service.base, service.process
     answers = []
     running = threading.Thread(target=lambda: answers.append(httpx.get(base + "/slow/2.5", timeout=10).status_code))
     running.start()
@@ -132,7 +134,7 @@ def test_a_drain_is_not_ready_first_and_cuts_no_request(start):
     assert all(json.loads(line) for line in process.stdout)
 
 
-def test_spans_leave_only_where_a_collector_is_named(start, stop):
+def test_spans_leave_only_where_a_collector_is_named(start):
     received = []
     listener = socket.create_server(("127.0.0.1", 0))
 
@@ -144,9 +146,9 @@ def test_spans_leave_only_where_a_collector_is_named(start, stop):
 
     thread = threading.Thread(target=collect, daemon=True)
     thread.start()
-    process, base = start(otel_exporter_otlp_endpoint=f"http://127.0.0.1:{listener.getsockname()[1]}")
-    httpx.get(base + "/health", headers={"traceparent": TRACE})
-    stop(process)
+    service = start(otel_exporter_otlp_endpoint=f"http://127.0.0.1:{listener.getsockname()[1]}")
+    httpx.get(service.base + "/health", headers={"traceparent": TRACE})
+    service.stop()
     thread.join(timeout=10)
     assert received and received[0].startswith(b"POST /v1/traces")
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel
+from pydantic import BaseModel, BeforeValidator
+from pydantic_core import PydanticCustomError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -53,6 +54,22 @@ def error_body(field: str, found: str, wanted: str, message: str = "") -> dict[s
     return {"error": {"field": field, "found": found, "wanted": wanted, "message": message}}
 
 
+def refusal(found: str, wanted: str) -> PydanticCustomError:
+    """What a validator of a pydantic model raises where pydantic's own words would say less."""
+    return PydanticCustomError("refused", "found {found}, wanted {wanted}", {"found": found, "wanted": wanted})
+
+
+def count(least: int, most: int, things: str) -> BeforeValidator:
+    """A validator for lists: refuses a wrong count before any item is looked at, and calls the items by their name."""
+
+    def check(value: Any) -> Any:
+        if isinstance(value, list) and not least <= len(value) <= most:
+            raise refusal(f"{len(value)} {things}", f"{least} to {most} {things}")
+        return value
+
+    return BeforeValidator(check)
+
+
 def describe(value: Any) -> str:
     """What a client sent, short enough to send back: a scalar as it is, anything longer by kind and size."""
     match value:
@@ -78,6 +95,7 @@ _WANTED = {
     "json_invalid": "valid JSON",
     "extra_forbidden": "no field of this name",
     "string_type": "a text",
+    "string_unicode": "a text in valid Unicode",
     "list_type": "a list",
     "dict_type": "an object",
     "model_attributes_type": "a JSON object",
@@ -109,6 +127,8 @@ def explain(error: Mapping[str, Any]) -> dict[str, str]:
     if len(place) > 1 and place[0] in {"body", "query", "path", "header"}:
         place = place[1:]
     field = "body" if kind == "json_invalid" or not place else ".".join(place)
+    if kind == "refused":
+        return error_body(field, context["found"], context["wanted"])["error"]
     if kind in {"missing", "json_invalid"}:
         found = "nothing" if kind == "missing" else f"no JSON ({context.get('error', 'malformed')})"
     else:

@@ -18,6 +18,7 @@ class Lifecycle:
         self._checks: dict[str, Check] = {}
         self._drain_seconds = drain_seconds
         self._stop_at: float | None = None
+        self.failure = ""
 
     def require(self, name: str, check: Check) -> None:
         """Be ready only while `check` returns an empty text."""
@@ -38,6 +39,10 @@ class Lifecycle:
     def drain(self) -> None:
         """Begin to stop: not ready from now on. A second call ends the wait."""
         self._stop_at = time.monotonic() + (0 if self.draining else self._drain_seconds)
+
+    def fail(self, reason: str) -> None:
+        """Stop at once, as something without which the service is nothing cannot be had; the process ends with `reason` and 1."""
+        self.failure, self._stop_at = reason, time.monotonic()
 
     @property
     def drained(self) -> bool:

@@ -36,7 +36,7 @@ def serve(app: FastAPI) -> None:
     """Serve `app`, made by `create_app`, until SIGTERM; returns when it has drained.
 
     Raises:
-        SystemExit: the start failed (a port in use, an error of the lifespan).
+        SystemExit: the start failed (a port in use, an error of the lifespan), or `Lifecycle.fail` said that it cannot go on.
     """
     settings: Settings = app.state.settings
     set_up_logs(app.title, settings.log_level)
@@ -55,3 +55,5 @@ def serve(app: FastAPI) -> None:
     server.run()
     if not server.started:
         raise SystemExit(1)
+    if app.state.lifecycle.failure:
+        raise SystemExit(app.state.lifecycle.failure)
