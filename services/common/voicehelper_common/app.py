@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
@@ -21,7 +21,9 @@ from .settings import Settings
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
-def create_app(name: str, version: str, settings: Settings, *, description: str = "", lifespan: Lifespan | None = None) -> FastAPI:
+def create_app(
+    name: str, version: str, settings: Settings, *, description: str = "", lifespan: Lifespan | None = None, unlimited: Collection[str] = ()
+) -> FastAPI:
     """A FastAPI application with `/health`, `/ready`, `/metrics`, the common error shape, limits, traces and access log.
 
     Its `state.lifecycle` is the service's `Lifecycle`, its `state.settings` are `settings`.
@@ -32,6 +34,7 @@ def create_app(name: str, version: str, settings: Settings, *, description: str 
         settings: already read; see `read_settings`.
         description: a sentence for the OpenAPI page.
         lifespan: what is made at the start and ended at the stop, as FastAPI has it.
+        unlimited: paths whose bodies and times are bounded by their own handlers.
     """
     responses = {"4XX": {"model": ErrorBody}, "5XX": {"model": ErrorBody}}
     app = FastAPI(
@@ -39,7 +42,8 @@ def create_app(name: str, version: str, settings: Settings, *, description: str 
     )
     app.state.settings = settings
     app.state.lifecycle = lifecycle = Lifecycle(settings.drain_seconds)
-    app.add_middleware(Around, max_request_bytes=settings.max_request_bytes, request_timeout=settings.request_timeout)
+    limits = {"max_request_bytes": settings.max_request_bytes, "request_timeout": settings.request_timeout}
+    app.add_middleware(Around, **limits, unlimited=frozenset(unlimited))
     app.add_exception_handler(RequestValidationError, on_validation_error)
     app.add_exception_handler(HTTPException, on_http_error)
 

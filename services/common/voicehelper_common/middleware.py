@@ -21,8 +21,8 @@ METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"}
 class Around:
     """ASGI middleware: limits of size and time, metrics by route template, access log, JSON 500 for what was not foreseen."""
 
-    def __init__(self, app: ASGIApp, max_request_bytes: int, request_timeout: float) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, max_request_bytes: int, request_timeout: float, unlimited: frozenset[str]) -> None:
+        self._app, self._unlimited = app, unlimited
         self._max_request_bytes = max_request_bytes
         self._request_timeout = request_timeout
 
@@ -36,7 +36,8 @@ class Around:
             method = "OTHER"
         began = time.perf_counter()
         metrics.in_flight.inc()
-        exchange = _Exchange(self._max_request_bytes, receive, send)
+        most, timeout = (None, None) if scope["path"] in self._unlimited else (self._max_request_bytes, self._request_timeout)
+        exchange = _Exchange(most, timeout, receive, send)
         try:
             if scope["type"] == "http":
                 await self._serve(exchange, scope)
@@ -57,19 +58,19 @@ class Around:
         length = headers.get("content-length", "0")
         exchange.complete = length == "0" and "transfer-encoding" not in headers
         try:
-            if length.isdecimal() and int(length) > self._max_request_bytes:
-                await exchange.refuse(scope, 413, too_large(f"{length} bytes", self._max_request_bytes))
+            if exchange.most is not None and length.isdecimal() and int(length) > exchange.most:
+                await exchange.refuse(scope, 413, too_large(f"{length} bytes", exchange.most))
                 return
-            async with asyncio.timeout(self._request_timeout) as exchange.deadline:
+            async with asyncio.timeout(exchange.timeout) as exchange.deadline:
                 await self._app(scope, exchange.receive, exchange.send)
         except TimeoutError:
             if exchange.deadline is None or not exchange.deadline.expired():
                 await self._unforeseen(exchange, scope)
             elif exchange.complete:
-                wanted = f"an answer within {self._request_timeout:g} s"
+                wanted = f"an answer within {exchange.timeout:g} s"
                 await exchange.refuse(scope, 504, error_body("request", "no answer in time", wanted))
             else:
-                wanted = f"the whole request within {self._request_timeout:g} s"
+                wanted = f"the whole request within {exchange.timeout:g} s"
                 await exchange.refuse(scope, 408, error_body("body", "an unfinished request", wanted))
         except Exception:
             await self._unforeseen(exchange, scope)
@@ -85,19 +86,20 @@ class Around:
 class _Exchange:
     """One request and its answer as they pass: how much came, whether all of it did, what status went."""
 
-    def __init__(self, max_bytes: int, receive: Receive, send: Send) -> None:
+    def __init__(self, most: int | None, timeout: float | None, receive: Receive, send: Send) -> None:
+        self.most, self.timeout = most, timeout  # bytes, seconds
         self.status = 0
         self.complete = False
         self.deadline: asyncio.Timeout | None = None
-        self._bytes, self._max_bytes = 0, max_bytes
+        self._bytes = 0
         self._receive, self._send = receive, send
 
     async def receive(self) -> Message:
         message = await self._receive()
         if message["type"] == "http.request":
             self._bytes += len(message.get("body", b""))
-            if self._bytes > self._max_bytes:
-                error = too_large(f"more than {self._max_bytes} bytes", self._max_bytes)["error"]
+            if self.most is not None and self._bytes > self.most:
+                error = too_large(f"more than {self.most} bytes", self.most)["error"]
                 raise ApiError(413, error["field"], error["found"], error["wanted"])
             self.complete = not message.get("more_body", False)
         return message
