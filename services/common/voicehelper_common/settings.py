@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from .errors import explain
@@ -18,7 +18,9 @@ class Settings(BaseSettings):
 
     host: str = Field("0.0.0.0", description="address to listen on")
     port: int = Field(8080, ge=1, le=65535, description="port to listen on")
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="lowest level that is logged")
+    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(str.upper)] = Field(
+        "INFO", description="lowest level that is logged"
+    )
     max_request_bytes: int = Field(10 * 2**20, ge=1024, description="longest request body in bytes; longer ones get 413")
     request_timeout: float = Field(30, gt=0, le=3600, description="seconds until the answer must have begun; then 408 or 504")
     drain_seconds: float = Field(2, ge=0, le=300, description="seconds after SIGTERM in which new requests are still served, not ready")

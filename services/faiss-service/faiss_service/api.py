@@ -20,7 +20,7 @@ from starlette.responses import Response, StreamingResponse
 from voicehelper_common import ApiError, count, create_app
 
 from .files import Damaged
-from .follower import LINEAGE, SEQUENCE, Follower
+from .follower import LINEAGE, SEQUENCE, Follower, take_back
 from .log import Gone
 from .operations import Add, Clear, Delete, Floats
 from .settings import FaissSettings
@@ -128,7 +128,9 @@ def make(settings: FaissSettings) -> FastAPI:
         store = Store(settings, app.state.lifecycle.fail)
         try:
             await store.open()
-        except (Damaged, OSError) as error:
+            if settings.writes and settings.member_url and not store.sequence:
+                await take_back(settings, store)
+        except (Damaged, OSError, ValueError, httpx.HTTPError) as error:
             _log.exception("The index cannot be loaded")
             app.state.lifecycle.fail(str(error))
             return
@@ -311,9 +313,9 @@ def make(settings: FaissSettings) -> FastAPI:
         return Response(data, headers={SEQUENCE: str(store.sequence), LINEAGE: store.lineage}, media_type="application/octet-stream")
 
     @app.get("/replica/snapshot", response_class=StreamingResponse, tags=["members"])
-    async def replica_snapshot() -> StreamingResponse:
-        """For readers: the newest snapshot, from which the log goes on."""
-        return _archive(*await the_store().snapshot(fresh=False))
+    async def replica_snapshot(fresh: bool = False) -> StreamingResponse:
+        """For members: the newest snapshot, from which the log goes on; `fresh`: of all that is held now."""
+        return _archive(*await the_store().snapshot(fresh=fresh))
 
     return app
 

@@ -1,4 +1,4 @@
-"""A reader: follows the writer's log over HTTP, and says whether it is near enough to answer."""
+"""Members together: a reader follows the writer's log over HTTP, and a writer that lost its disk takes the index back from a reader."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from .settings import FaissSettings
 from .store import Store
 
 _log = logging.getLogger(__name__)
+MOST_MEMBERS = 10
 _WAIT = 2  # seconds that the writer waits for news before it says that there are none
 SEQUENCE, LINEAGE = "X-Sequence", "X-Lineage"
 
@@ -30,12 +31,15 @@ class Follower:
         self._settings, self._store = settings, store
         self._level: float | None = None  # when all was here that the writer had
         self._heard = False
-        self.client = http_client(base_url=settings.writer_url, timeout=httpx.Timeout(10 + _WAIT, connect=2))
+        self._refused = ""
+        self.client = http_client(base_url=settings.member_url.format(0), timeout=httpx.Timeout(10 + _WAIT, connect=2))
         self._task = asyncio.create_task(self._run())
         silent.set_function(lambda: -1 if self._level is None else time.monotonic() - self._level)
 
     def obstacle(self) -> str:
         """Why this reader's answers may be too old; empty if they are not."""
+        if self._refused:
+            return self._refused
         if self._level is None:
             return "the reader has not caught up with the writer yet"
         age = time.monotonic() - self._level
@@ -55,7 +59,7 @@ class Follower:
         while True:
             try:
                 await self._step()
-                self._heard = True
+                self._heard, self._refused = True, ""
             except (httpx.HTTPError, ValueError, Damaged, OSError) as error:
                 if self._heard or self._level is None:
                     _log.warning("The writer cannot be followed: %s", error or type(error).__name__)
@@ -77,12 +81,51 @@ class Follower:
             self._level = time.monotonic()
 
     async def _take_over(self) -> None:
-        archive = self._settings.data_path / "snapshot-of-the-writer.in"
-        async with self.client.stream("GET", "/replica/snapshot") as answer:
-            answer.raise_for_status()
-            with archive.open("wb") as file:
-                async for part in answer.aiter_bytes():
-                    file.write(part)
-        manifest = await self._store.replace(archive, restore=False)
-        archive.unlink(missing_ok=True)
-        _log.info("The writer's snapshot is taken over", extra={"vectors": manifest.total_vectors, "sequence": manifest.sequence})
+        try:
+            await take_over(self._settings, self._store, self.client)
+        except Backwards as error:
+            self._refused = f"the writer has lost what this reader holds: {error}"
+            raise
+
+
+class Backwards(ValueError):
+    """Another member's index is older than this one's: to take it over would lose what is held."""
+
+
+async def take_over(settings: FaissSettings, store: Store, member: httpx.AsyncClient) -> None:
+    """Take the index of another member for this one's.
+
+    Raises:
+        Backwards: it is older.
+        httpx.HTTPError, Damaged, OSError: it cannot be had.
+    """
+    archive = settings.data_path / "snapshot-of-another.in"
+    async with member.stream("GET", "/replica/snapshot", params={"fresh": settings.writes}) as answer:
+        answer.raise_for_status()
+        if (found := int(answer.headers[SEQUENCE])) < store.sequence:
+            raise Backwards(f"change {found} against change {store.sequence}")
+        with archive.open("wb") as file:
+            async for part in answer.aiter_bytes():
+                file.write(part)
+    manifest = await store.replace(archive, restore=False)
+    archive.unlink(missing_ok=True)
+    _log.info("Another member's snapshot is taken over", extra={"vectors": manifest.total_vectors, "sequence": manifest.sequence})
+
+
+async def take_back(settings: FaissSettings, store: Store) -> None:
+    """At a writer that holds nothing and never did: if readers hold an index, its disk was lost; take the index of the one with most changes."""
+    best, most = None, 0
+    for ordinal in range(1, MOST_MEMBERS):
+        url = settings.member_url.format(ordinal)
+        try:
+            async with http_client(base_url=url, timeout=2) as client:
+                sequence = (await client.get("/stats")).raise_for_status().json()["sequence"]
+        except httpx.ConnectError:
+            break  # no such member, as far as can be known
+        except (httpx.HTTPError, KeyError):
+            continue
+        if sequence > most:
+            best, most = url, sequence
+    if best:
+        async with http_client(base_url=best, timeout=60) as client:
+            await take_over(settings, store, client)

@@ -19,7 +19,7 @@ class FaissSettings(Settings):
     max_request_bytes: int = Field(32 * 2**20, ge=1024, description="longest request body in bytes; longer ones get 413 (not /restore)")
     data_path: Path = Field(Path("/data"), description="folder of the index, its log and nothing else")
     member: str = Field(socket.gethostname(), description="this pod's name; the number at its end is its ordinal, none is 0")
-    writer_url: str = Field("", description="base URL of ordinal 0, which takes the writes; the others need it")
+    member_url: str = Field("", description="base URL of a member, {} its ordinal; ordinal 0, which takes the writes, can be alone without")
     vector_dimension: int = Field(1024, ge=1, le=65536, description="numbers in a vector; what else comes gets 400")
     faiss_index_type: str = Field("IVF", pattern="^(IVF|Flat)$", description="IVF: in lists once there is enough to train on; Flat: exact")
     faiss_nlist: int = Field(100, ge=1, le=65536, description="lists of the trained index")
@@ -46,8 +46,8 @@ class FaissSettings(Settings):
 
     @model_validator(mode="after")
     def _whole(self) -> FaissSettings:
-        if not self.writes and not self.writer_url:
-            raise ValueError(f"the URL of ordinal 0 in WRITER_URL, as this member is {self.member}")
+        if "{}" not in self.member_url and (self.member_url or not self.writes):
+            raise ValueError(f"MEMBER_URL with {{}} for the ordinal, as this member is {self.member}")
         if self.train_at < self.faiss_nlist:
             raise ValueError(f"TRAIN_AT of at least FAISS_NLIST, {self.faiss_nlist}: a list has a vector at least")
         return self

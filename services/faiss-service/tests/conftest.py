@@ -1,3 +1,5 @@
+import os
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,9 +15,9 @@ DIMENSION = 32
 class Member:
     """A faiss-service process over a folder that outlives it."""
 
-    def __init__(self, folder: Path, name: str, writer: str = "", **settings: object) -> None:
-        self.folder, self.port = folder, free_port()
-        self.settings = {"data_path": folder, "member": name, "writer_url": writer, "vector_dimension": DIMENSION, "threads": 1} | settings
+    def __init__(self, folder: Path, name: str, members: str = "", port: int = 0, **settings: object) -> None:
+        self.folder, self.port = folder, port or free_port()
+        self.settings = {"data_path": folder, "member": name, "member_url": members, "vector_dimension": DIMENSION, "threads": 1} | settings
         self.service: Service | None = None
 
     @property
@@ -48,13 +50,27 @@ class Member:
         return httpx.get(self.base + "/stats", timeout=30).json()
 
 
+def ports() -> int:
+    """A port that ends with 0, and it and the nine after it are free: a member's ordinal is its last digit."""
+    for first in range(21_000 + os.getpid() % 500 * 10, 32_000, 10):
+        try:
+            for port in range(first, first + 10):
+                socket.create_server(("127.0.0.1", port)).close()
+        except OSError:
+            continue
+        return first
+    raise AssertionError("no ten ports are free")
+
+
 @pytest.fixture
 def members(tmp_path: Path) -> Iterator[Callable[..., Member]]:
     """Makes members `NAME-N`, not started; ends them all."""
     made: list[Member] = []
+    first = ports()
 
     def make(ordinal: int = 0, **settings: object) -> Member:
-        made.append(Member(tmp_path / str(ordinal), f"faiss-service-{ordinal}", made[0].base if made else "", **settings))
+        url = f"http://127.0.0.1:{first // 10}{{}}"
+        made.append(Member(tmp_path / str(ordinal), f"faiss-service-{ordinal}", url, first + ordinal, **settings))
         return made[-1]
 
     yield make

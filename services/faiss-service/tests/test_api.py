@@ -152,7 +152,7 @@ def test_nothing_is_served_before_the_index_is_loaded(tmp_path):
 
 
 def test_a_reader_without_its_writers_url_does_not_start():
-    with pytest.raises(ValueError, match="WRITER_URL, as this member is faiss-service-1"):
+    with pytest.raises(ValueError, match=r"MEMBER_URL with \{\} for the ordinal, as this member is faiss-service-1"):
         FaissSettings(member="faiss-service-1")
 
 

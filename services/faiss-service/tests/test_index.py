@@ -56,8 +56,8 @@ def test_what_is_replaced_or_taken_out_is_not_found_again(held, trained):
     assert index.digest == before  # the same contents, whatever happened between
 
 
-def test_operations_survive_as_bytes(held):
-    index, data = held
+def test_operations_survive_as_bytes():
+    data = vectors(5)
     operations = [Add(["a", "b"], data[:2], [{"t": "文"}, {}]), Add(["c"], data[2:3]), Delete(["a"]), Train(data[:5]), Clear()]
     for one, other in zip(operations, decode(encode(operations)), strict=True):
         for name in one.__slots__:

@@ -1,5 +1,6 @@
 """One writer and readers that follow it: what `kubectl scale statefulset faiss-service --replicas=3` makes."""
 
+import shutil
 import threading
 import time
 
@@ -29,9 +30,8 @@ def test_readers_answer_as_the_writer_does(members, writer):
     for reader in readers:
         assert reader.search(vectors(1, seed=3)[0], k=1, after=more["sequence"])[0]["id"] == "more"
         mine, its = writer.stats(), reader.stats()
-        assert {k: its[k] for k in ("digest", "lineage", "sequence", "index_type")} == {
-            k: mine[k] for k in ("digest", "lineage", "sequence", "index_type")
-        }
+        for name in ("digest", "lineage", "sequence", "index_type"):
+            assert mine[name] == its[name]
         assert (mine["role"], its["role"]) == ("writer", "reader")
         for v in data[:20]:
             assert reader.search(v, k=10) == writer.search(v, k=10)
@@ -147,3 +147,35 @@ def test_members_agree_after_kills_of_all_of_them_under_adds(members, writer):
         wait(lambda reader=reader: reader.stats()["sequence"] == last["sequence"])
         assert reader.stats()["digest"] == last["digest"]
     assert readers[0].post("/delete", {"ids": acknowledged[:1000]}).json()["deleted"] == len(set(acknowledged[:1000]))
+
+
+def test_a_writer_that_lost_its_disk_takes_the_index_back_from_a_reader(members, writer):
+    readers = [members(n).start() for n in (1, 2)]
+    data = vectors(30)
+    writer.add([str(n) for n in range(30)], data)
+    before = writer.stats()
+    wait(lambda: readers[0].stats()["digest"] == before["digest"])
+    writer.kill()
+    shutil.rmtree(writer.folder)
+    writer.start()
+    after = writer.stats()
+    assert (after["digest"], after["lineage"], after["sequence"]) == (before["digest"], before["lineage"], before["sequence"])
+    writer.add(["next"], vectors(1, seed=8))
+    for reader in readers:
+        wait(lambda reader=reader: reader.stats()["digest"] == writer.stats()["digest"])
+
+
+def test_readers_do_not_follow_a_writer_into_its_loss(members, writer):
+    reader = members(1).start()
+    reader.add(["kept"], vectors(1))
+    reader.kill()
+    writer.kill()
+    shutil.rmtree(writer.folder)
+    writer.start()  # nobody is there to take it back from
+    reader.start(ready=False)
+    wait(lambda: "the writer has lost" in httpx.get(reader.base + "/ready").text)
+    assert reader.stats()["total_vectors"] == 1
+    writer.kill()
+    writer.start()  # now there is
+    wait(lambda: httpx.get(reader.base + "/ready").status_code == 200)
+    assert writer.stats()["total_vectors"] == 1
