@@ -10,6 +10,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from .errors import explain
 
+Level = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(str.upper)]
+
 
 class Settings(BaseSettings):
     """What every service can be told. A service derives its own from it; the variable's name is the field's, in capitals."""
@@ -18,9 +20,7 @@ class Settings(BaseSettings):
 
     host: str = Field("0.0.0.0", description="address to listen on")
     port: int = Field(8080, ge=1, le=65535, description="port to listen on")
-    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(str.upper)] = Field(
-        "INFO", description="lowest level that is logged"
-    )
+    log_level: Level = Field("INFO", description="lowest level that is logged")
     max_request_bytes: int = Field(10 * 2**20, ge=1024, description="longest request body in bytes; longer ones get 413")
     request_timeout: float = Field(30, gt=0, le=3600, description="seconds until the answer must have begun; then 408 or 504")
     drain_seconds: float = Field(2, ge=0, le=300, description="seconds after SIGTERM in which new requests are still served, not ready")

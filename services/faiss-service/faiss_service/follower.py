@@ -113,17 +113,15 @@ async def take_over(settings: FaissSettings, store: Store, member: httpx.AsyncCl
 
 
 async def take_back(settings: FaissSettings, store: Store) -> None:
-    """At a writer that holds nothing and never did: if readers hold an index, its disk was lost; take the index of the one with most changes."""
+    """At a writer that never held anything: where readers do, its disk was lost; take the index of the one with most changes."""
     best, most = None, 0
     for ordinal in range(1, MOST_MEMBERS):
         url = settings.member_url.format(ordinal)
         try:
             async with http_client(base_url=url, timeout=2) as client:
                 sequence = (await client.get("/stats")).raise_for_status().json()["sequence"]
-        except httpx.ConnectError:
-            break  # no such member, as far as can be known
         except (httpx.HTTPError, KeyError):
-            continue
+            continue  # no such member, or none that could be asked
         if sequence > most:
             best, most = url, sequence
     if best:
