@@ -13,7 +13,7 @@ from conftest import TEXTS
 from bge_service.api import make
 from bge_service.settings import BgeSettings
 from voicehelper_common import openapi
-from voicehelper_common.testing import Service
+from voicehelper_common.testing import Service, settings_table
 
 
 @pytest.fixture(scope="module")
@@ -127,3 +127,7 @@ def test_it_drains(model):
 def test_the_api_page_is_up_to_date():
     page = Path(__file__).parents[1] / "openapi.json"
     assert json.loads(page.read_text()) and page.read_text() == openapi(make(BgeSettings()))
+
+
+def test_the_readme_has_every_setting():
+    assert settings_table(BgeSettings) in (Path(__file__).parents[1] / "README.md").read_text()
