@@ -17,7 +17,7 @@ from fastapi import FastAPI, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response, StreamingResponse
 
-from voicehelper_common import ApiError, count, create_app
+from voicehelper_common import ApiError, Text, count, create_app
 
 from .files import Damaged
 from .follower import LINEAGE, SEQUENCE, Follower, take_back
@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Vector = list[Number]
-Id = Annotated[str, Field(min_length=1, max_length=512)]
+Id = Annotated[Text, Field(min_length=1, max_length=512)]
 Sequence = Annotated[int, Field(ge=0, description="number of the change; a search with `after` sees it at every member")]
 
 
