@@ -266,8 +266,11 @@ def make(settings: FaissSettings) -> FastAPI:
 
     @app.post("/save")
     async def save() -> Saved:
-        """Write a snapshot of this member now, if anything changed."""
-        return _saved(await the_store().save())
+        """Write a snapshot of this member now, if anything changed. 507 if it does not fit on the disk: the log has what changed."""
+        try:
+            return _saved(await the_store().save())
+        except OSError as error:
+            raise ApiError(507, "storage", str(error), "room on the disk", retry_after=30) from error
 
     @app.get("/backup", response_class=StreamingResponse, tags=["operations"])
     async def backup() -> StreamingResponse:
