@@ -20,7 +20,7 @@ from starlette.responses import Response, StreamingResponse
 from voicehelper_common import ApiError, Text, count, create_app
 
 from .files import Damaged
-from .follower import LINEAGE, SEQUENCE, Follower, take_back
+from .follower import ANCESTORS, LINEAGE, SEQUENCE, Follower, take_back
 from .log import Gone
 from .operations import Add, Clear, Delete, Floats
 from .settings import FaissSettings
@@ -324,7 +324,8 @@ def make(settings: FaissSettings) -> FastAPI:
 
 
 def _archive(manifest: Manifest, parts: Any) -> StreamingResponse:
-    headers = {SEQUENCE: str(manifest.sequence), "X-Total-Vectors": str(manifest.total_vectors), "X-Digest": manifest.digest}
+    headers = {LINEAGE: manifest.lineage, ANCESTORS: ",".join(manifest.ancestors), SEQUENCE: str(manifest.sequence)}
+    headers |= {"X-Total-Vectors": str(manifest.total_vectors), "X-Digest": manifest.digest}
     return StreamingResponse(parts, headers=headers, media_type="application/x-tar")
 
 

@@ -18,7 +18,7 @@ from .store import Store
 _log = logging.getLogger(__name__)
 MOST_MEMBERS = 10
 _WAIT = 2  # seconds that the writer waits for news before it says that there are none
-SEQUENCE, LINEAGE = "X-Sequence", "X-Lineage"
+SEQUENCE, LINEAGE, ANCESTORS = "X-Sequence", "X-Lineage", "X-Ancestors"
 
 behind = Gauge("faiss_replica_lag", "Changes of the writer that this reader knows of and has not applied")
 silent = Gauge("faiss_replica_silence_seconds", "Since this reader last had all that the writer had")
@@ -31,7 +31,7 @@ class Follower:
         self._settings, self._store = settings, store
         self._level: float | None = None  # when all was here that the writer had
         self._heard = False
-        self._refused = ""
+        self._refused, self._said = "", ""
         self.client = http_client(base_url=settings.member_url.format(0), timeout=httpx.Timeout(10 + _WAIT, connect=2))
         self._task = asyncio.create_task(self._run())
         silent.set_function(lambda: -1 if self._level is None else time.monotonic() - self._level)
@@ -59,11 +59,11 @@ class Follower:
         while True:
             try:
                 await self._step()
-                self._heard, self._refused = True, ""
+                self._heard, self._refused, self._said = True, "", ""
             except (httpx.HTTPError, ValueError, Damaged, OSError) as error:
-                if self._heard or self._level is None:
-                    _log.warning("The writer cannot be followed: %s", error or type(error).__name__)
-                self._heard = False
+                if self._said != (said := str(error) or type(error).__name__):  # once, not at every try
+                    _log.warning("The writer cannot be followed: %s", said)
+                self._heard, self._said = False, said
                 await asyncio.sleep(0.5)
 
     async def _step(self) -> None:
@@ -83,27 +83,29 @@ class Follower:
     async def _take_over(self) -> None:
         try:
             await take_over(self._settings, self._store, self.client)
-        except Backwards as error:
+        except Loss as error:
             self._refused = f"the writer has lost what this reader holds: {error}"
             raise
 
 
-class Backwards(ValueError):
-    """Another member's index is older than this one's: to take it over would lose what is held."""
+class Loss(ValueError):
+    """Another member's index does not come from this one's: to take it over would lose what is held."""
 
 
 async def take_over(settings: FaissSettings, store: Store, member: httpx.AsyncClient) -> None:
     """Take the index of another member for this one's.
 
     Raises:
-        Backwards: it is older.
+        Loss: it does not go on from what this member holds.
         httpx.HTTPError, Damaged, OSError: it cannot be had.
     """
     archive = settings.data_path / "snapshot-of-another.in"
     async with member.stream("GET", "/replica/snapshot", params={"fresh": settings.writes}) as answer:
         answer.raise_for_status()
-        if (found := int(answer.headers[SEQUENCE])) < store.sequence:
-            raise Backwards(f"change {found} against change {store.sequence}")
+        theirs, number = answer.headers[LINEAGE], int(answer.headers[SEQUENCE])
+        goes_on = number >= store.sequence if theirs == store.lineage else store.lineage in answer.headers[ANCESTORS].split(",")
+        if store.sequence and not goes_on:
+            raise Loss(f"found change {number} of {theirs}, wanted one that goes on from change {store.sequence} of {store.lineage}")
         with archive.open("wb") as file:
             async for part in answer.aiter_bytes():
                 file.write(part)

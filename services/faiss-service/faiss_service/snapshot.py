@@ -21,9 +21,11 @@ _CHUNK = 2**20
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a snapshot holds. digest: see `Index`, in hexadecimal; files: name → [bytes, SHA-256]."""
+    """What a snapshot holds. lineage: of the index, another after a restore, which has the ones before as ancestors; digest: see `Index`,
+    in hexadecimal; files: name → [bytes, SHA-256]."""
 
     lineage: str
+    ancestors: list[str]
     sequence: int
     total_vectors: int
     dimension: int
@@ -36,14 +38,14 @@ class Manifest:
         return f"snapshot-{self.lineage}-{self.sequence:020d}"
 
 
-def write(folder: Path, index: Index, lineage: str, sequence: int) -> Manifest:
+def write(folder: Path, index: Index, lineage: str, ancestors: list[str], sequence: int) -> Manifest:
     """Write `index` below `folder`, whole and synced, or not at all."""
     fresh = folder / "snapshot.new"
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir()
     index.save(fresh / _VECTORS, fresh / _ITEMS)
     files = {name: [(fresh / name).stat().st_size, _sha256(fresh / name)] for name in (_VECTORS, _ITEMS)}
-    manifest = Manifest(lineage, sequence, len(index), index.dimension, f"{index.digest:032x}", files)
+    manifest = Manifest(lineage, ancestors, sequence, len(index), index.dimension, f"{index.digest:032x}", files)
     (fresh / _MANIFEST).write_bytes(orjson.dumps(asdict(manifest), option=orjson.OPT_INDENT_2))
     place(folder, fresh, manifest)
     return manifest

@@ -38,6 +38,7 @@ from .snapshot import Manifest
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
+MOST_ANCESTORS = 32  # that an index knows of
 _COMMIT_BYTES = 16 * 2**20  # of one commit, about
 
 search_seconds = Histogram("faiss_search_duration_seconds", "Time of one call of FAISS", buckets=LATENCY_BUCKETS)
@@ -184,7 +185,8 @@ class Store:
                 return self.saved
             before = self.saved
             with save_seconds.time():
-                manifest = await asyncio.to_thread(snapshot.write, self._folder, self._index, self.lineage, self.sequence)
+                what = self._index, self.lineage, self.saved.ancestors, self.sequence
+                manifest = await asyncio.to_thread(snapshot.write, self._folder, *what)
                 await self._in(self._log_thread, lambda: self._turn(manifest, before))
             self._note()
             return manifest
@@ -212,7 +214,9 @@ class Store:
             if restore:
                 if f"{await asyncio.to_thread(index.recount):032x}" != manifest.digest:
                     raise Damaged("the vectors are not those that were saved")
-                manifest = replace(manifest, lineage=_new_lineage(), sequence=max(self.sequence, manifest.sequence) + 1)
+                before = [*manifest.ancestors, manifest.lineage, *self.saved.ancestors, self.lineage]
+                ancestors, number = list(dict.fromkeys(before))[-MOST_ANCESTORS:], max(self.sequence, manifest.sequence) + 1
+                manifest = replace(manifest, lineage=_new_lineage(), ancestors=ancestors, sequence=number)
                 (fresh / "manifest.json").write_bytes(orjson.dumps(asdict(manifest), option=orjson.OPT_INDENT_2))
             await self._in(self._log_thread, lambda: self._adopt(fresh, manifest))
             await self._in(self._index_thread, lambda: setattr(self, "_index", index))
@@ -244,7 +248,7 @@ class Store:
         if not current.exists():
             if found := [path.name for path in self._folder.glob("*-*-*")]:
                 raise Damaged(f"{self._folder}: {found[0]} is there, but nothing says which is current")
-            manifest = snapshot.write(self._folder, Index(self._settings.vector_dimension), _new_lineage(), 0)
+            manifest = snapshot.write(self._folder, Index(self._settings.vector_dimension), _new_lineage(), [], 0)
             files.write(current, manifest.name.encode())
         self.saved, self._index = snapshot.read(self._folder / current.read_text(), self._settings.vector_dimension)
         self._clean()

@@ -165,17 +165,25 @@ def test_a_writer_that_lost_its_disk_takes_the_index_back_from_a_reader(members,
         wait(lambda reader=reader: reader.stats()["digest"] == writer.stats()["digest"])
 
 
-def test_readers_do_not_follow_a_writer_into_its_loss(members, writer):
+@pytest.mark.parametrize("grown", [False, True])
+def test_readers_do_not_follow_a_writer_into_its_loss(members, writer, grown):
     reader = members(1).start()
     reader.add(["kept"], vectors(1))
     reader.kill()
     writer.kill()
     shutil.rmtree(writer.folder)
     writer.start()  # nobody is there to take it back from
+    if grown:
+        for n in range(5):  # more than the reader has
+            writer.add([f"n{n}"], vectors(1, seed=n))
     reader.start(ready=False)
     wait(lambda: "the writer has lost" in httpx.get(reader.base + "/ready").text)
     assert reader.stats()["total_vectors"] == 1
-    writer.kill()
-    writer.start()  # now there is
+    if grown:  # an operator decides: what the reader has comes back by a restore
+        archive = httpx.get(reader.base + "/backup").content
+        assert httpx.post(writer.base + "/restore", params={"replace": True}, content=archive).status_code == 200
+    else:
+        writer.kill()
+        writer.start()  # now there is
     wait(lambda: httpx.get(reader.base + "/ready").status_code == 200)
     assert writer.stats()["total_vectors"] == 1
