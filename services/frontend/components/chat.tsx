@@ -1,0 +1,195 @@
+"use client";
+
+import { FileText, PhoneCall } from "lucide-react";
+import Link from "next/link";
+import { useSearchParams } from "next/navigation";
+import { useCallback, useEffect, useRef, useState } from "react";
+import { ApiError } from "@common/api";
+import { ask, cancel, conversations, type Message, type Source } from "@/lib/api";
+import { inWords } from "@/lib/words";
+import { Answer } from "./answer";
+import { Call } from "./call";
+import { Composer } from "./composer";
+import { useConversations } from "./conversations";
+import { useWords } from "./interface";
+import { ErrorNotice } from "./notice";
+import { SourceDrawer } from "./source";
+
+export type State = "searching" | "answering" | "done" | "cancelled" | "cut" | "failed";
+export type Turn = Message & { state: State; error?: unknown };
+type Running = { requestId: string; controller: AbortController };
+type Opened = { source: Source; number: number };
+
+const FINISHED = { stop: "done", length: "cut", cancelled: "cancelled" } as const;
+
+export function Chat() {
+  const words = useWords();
+  const wanted = useSearchParams().get("c");
+  const { items, reload } = useConversations();
+  const [turns, setTurns] = useState<Turn[]>([]);
+  const [loading, setLoading] = useState(false);
+  const [error, setError] = useState<unknown>(null);
+  const [opened, setOpened] = useState<Opened | null>(null);
+  const [calling, setCalling] = useState(false);
+  const [said, setSaid] = useState("");
+  const shown = useRef<string | null>(null); // the conversation whose turns these are
+  const running = useRef<Running | null>(null);
+  const busy = turns.at(-1)?.state === "searching" || turns.at(-1)?.state === "answering";
+
+  const load = useCallback(async (id: string, signal: AbortSignal) => {
+    setLoading(true);
+    setError(null);
+    try {
+      const { messages } = await conversations.read(id, signal);
+      setTurns(messages.map((message) => ({ ...message, state: "done" })));
+    } catch (failure) {
+      if (!signal.aborted) setError(failure);
+    } finally {
+      if (!signal.aborted) setLoading(false);
+    }
+  }, []);
+
+  useEffect(() => {
+    if (wanted === shown.current) return;
+    shown.current = wanted;
+    running.current?.controller.abort(); // who leaves a conversation no longer waits for its answer
+    running.current = null;
+    setTurns([]);
+    setError(null);
+    setLoading(false);
+    const loader = new AbortController();
+    if (wanted) void load(wanted, loader.signal);
+    return () => loader.abort();
+  }, [wanted, load]);
+  useEffect(() => () => running.current?.controller.abort(), []);
+
+  async function send(query: string) {
+    const mine: Running = { requestId: crypto.randomUUID(), controller: new AbortController() };
+    running.current = mine;
+    const answer = mine.requestId;
+    const change = (how: (turn: Turn) => Partial<Turn>) => {
+      if (running.current === mine) setTurns((before) => before.map((turn) => (turn.id === answer ? { ...turn, ...how(turn) } : turn)));
+    };
+    setTurns((before) => [
+      ...before.filter((turn) => turn.state !== "failed" || turn.content),
+      { id: `question-${answer}`, role: "user", content: query, state: "done" },
+      { id: answer, role: "assistant", content: "", state: "searching" },
+    ]);
+    let ended = false;
+    try {
+      for await (const { event, data } of ask(query, shown.current, mine.requestId, mine.controller.signal)) {
+        if (event === "sources") {
+          change(() => ({ sources: data.sources, state: "answering" }));
+          if (running.current === mine && shown.current !== data.conversation_id) {
+            shown.current = data.conversation_id;
+            history.replaceState(null, "", `/?c=${data.conversation_id}`);
+          }
+        } else if (event === "token") change((turn) => ({ content: turn.content + data.text }));
+        else if (event === "done") {
+          ended = true;
+          change(() => ({ state: FINISHED[data.finish_reason] ?? "done" }));
+        } else if (event === "error") throw new ApiError(502, data.error);
+      }
+      if (!ended) change(() => ({ state: "failed", error: "cut" }));
+    } catch (failure) {
+      change(() => (mine.controller.signal.aborted ? { state: "cancelled" } : { state: "failed", error: failure }));
+    }
+    if (running.current === mine) {
+      setTurns((before) => {
+        const last = before.at(-1);
+        if (last?.id === answer && last.state === "done") setSaid(`${words.chat.answered}. ${last.content}`);
+        return before;
+      });
+      running.current = null;
+    }
+    reload();
+  }
+
+  async function stop() {
+    const mine = running.current;
+    if (!mine) return;
+    try {
+      await cancel(mine.requestId); // the stream then ends by itself, and tells
+    } catch {
+      mine.controller.abort();
+    }
+  }
+
+  function again(turn: Turn) {
+    const question = turns[turns.indexOf(turn) - 1];
+    if (!question) return;
+    setTurns((before) => before.filter((one) => one !== turn && one !== question));
+    void send(question.content);
+  }
+
+  const title = items?.find((one) => one.id === wanted)?.title || words.chat.title;
+  const empty = turns.length === 0 && !loading && error === null;
+  const status = busy ? (turns.at(-1)?.state === "searching" ? words.chat.thinking : words.chat.answering) : said;
+  return (
+    <section className={empty ? "chat empty" : "chat"} aria-label={title}>
+      <header className="title-bar">
+        <h1 className="ellipsis">{empty ? "" : title}</h1>
+        <button type="button" className="button" onClick={() => setCalling(true)}>
+          <PhoneCall size={17} aria-hidden />
+          <span>{words.call.start}</span>
+        </button>
+      </header>
+      <Scroller follow={turns}>
+        {error !== null && <ErrorNotice text={inWords(error, words)} retry={() => wanted && void load(wanted, new AbortController().signal)} />}
+        {loading && <p className="muted">{words.loading}</p>}
+        {empty && (
+          <div className="welcome">
+            <h2>{words.chat.heading}</h2>
+            <p className="muted">{words.chat.lead}</p>
+          </div>
+        )}
+        <ol className="turns">
+          {turns.map((turn) => (
+            <li key={turn.id} className={turn.role}>
+              <h2 className="visually-hidden">{turn.role === "user" ? words.chat.you : words.chat.assistant}</h2>
+              {turn.role === "user" ? (
+                <p className="question">{turn.content}</p>
+              ) : (
+                <Answer turn={turn} open={(source, number) => setOpened({ source, number })} retry={() => again(turn)} />
+              )}
+            </li>
+          ))}
+        </ol>
+      </Scroller>
+      <p className="visually-hidden" role="status">
+        {status}
+      </p>
+      <div className="foot">
+        <Composer busy={busy} send={send} stop={stop} />
+        {empty && (
+          <Link className="button quiet" href="/documents">
+            <FileText size={17} aria-hidden />
+            {words.chat.addDocuments}
+          </Link>
+        )}
+      </div>
+      {opened && <SourceDrawer {...opened} close={() => setOpened(null)} />}
+      {calling && <Call close={() => setCalling(false)} />}
+    </section>
+  );
+}
+
+/** Keeps the end of what grows in sight, unless the reader has scrolled up. */
+function Scroller({ follow, children }: { follow: unknown; children: React.ReactNode }) {
+  const box = useRef<HTMLDivElement>(null);
+  const atEnd = useRef(true);
+  useEffect(() => {
+    if (follow && atEnd.current && box.current) box.current.scrollTop = box.current.scrollHeight;
+  }, [follow]);
+  return (
+    <div
+      className="scroller"
+      ref={box}
+      onScroll={({ currentTarget: { scrollHeight, scrollTop, clientHeight } }) => {
+        atEnd.current = scrollHeight - scrollTop - clientHeight < 80;
+      }}
+    >
+      <div className="column">{children}</div>
+    </div>
+  );
+}
