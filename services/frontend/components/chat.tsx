@@ -92,7 +92,8 @@ export function Chat() {
       }
       if (!ended) change(() => ({ state: "failed", error: "cut" }));
     } catch (failure) {
-      change(() => (mine.controller.signal.aborted ? { state: "cancelled" } : { state: "failed", error: failure }));
+      if (mine.controller.signal.aborted) change(() => ({ state: "cancelled" }));
+      else change(() => ({ state: "failed", error: failure instanceof ApiError ? failure : "cut" }));
     }
     if (running.current === mine) {
       setTurns((before) => {
@@ -128,7 +129,7 @@ export function Chat() {
   return (
     <section className={empty ? "chat empty" : "chat"} aria-label={title}>
       <header className="title-bar">
-        <h1 className="ellipsis">{empty ? "" : title}</h1>
+        {empty ? <span /> : <h1 className="ellipsis">{title}</h1>}
         <button type="button" className="button" onClick={() => setCalling(true)}>
           <PhoneCall size={17} aria-hidden />
           <span>{words.call.start}</span>
@@ -139,7 +140,7 @@ export function Chat() {
         {loading && <p className="muted">{words.loading}</p>}
         {empty && (
           <div className="welcome">
-            <h2>{words.chat.heading}</h2>
+            <h1>{words.chat.heading}</h1>
             <p className="muted">{words.chat.lead}</p>
           </div>
         )}

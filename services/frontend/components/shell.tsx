@@ -52,12 +52,12 @@ function Sidebar({ user }: { user: User }) {
   const current = useSearchParams().get("c");
   const { items, more, error, reload, loadMore, remove } = useConversations();
   const [doomed, setDoomed] = useState<Conversation | null>(null);
-  const sidebar = useRef<HTMLDivElement>(null);
+  const sidebar = useRef<HTMLElement>(null);
   useEffect(() => sidebar.current?.hidePopover(), [path, current]); // where it lies over the page, a choice closes it
 
   return (
     <>
-    <div className="sidebar" id="sidebar" ref={sidebar} popover="auto">
+    <aside className="sidebar" aria-label={words.menu} id="sidebar" ref={sidebar} popover="auto">
       <Brand />
       <nav aria-label={nav.label}>
         <Link className="item" href="/" aria-current={path === "/" && !current ? "page" : undefined} onClick={() => sidebar.current?.hidePopover()}>
@@ -111,7 +111,7 @@ function Sidebar({ user }: { user: User }) {
         </div>
         <Preferences />
       </footer>
-    </div>
+    </aside>
       {doomed && (
         <Confirm
           title={words.confirm.conversation(doomed.title || nav.untitled)}

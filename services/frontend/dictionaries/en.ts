@@ -1,3 +1,5 @@
+import { errorWords } from "@common/errors";
+
 /** Every word of the interface. The other dictionaries have this one's shape. */
 export const en = {
   name: "VoiceHelper",
@@ -120,19 +122,7 @@ export const en = {
   },
 
   errors: {
-    offline: "The service cannot be reached. Please check your connection and try again.",
-    unauthorized: "Please sign in again.",
-    forbidden: "You are not allowed to do this.",
-    missing: "This is no longer here.",
-    tooLarge: "This is too large.",
-    wrongType: "This kind of file cannot be read.",
-    tooMany: (seconds: number | null) =>
-      seconds ? `Too many requests at once. Please try again in ${seconds} s.` : "Too many requests at once. Please wait a moment.",
-    timeout: "The answer took too long. Please try again.",
-    unavailable: "The service is busy or being restarted. Please try again in a moment.",
-    unexpected: "Something went wrong on our side. Please try again.",
-    badInput: "This was not accepted.",
-    detail: (found: string, wanted: string) => `Found ${found}; wanted ${wanted}.`,
+    ...errorWords.en,
     microphoneDenied: "The microphone is not allowed. Please allow it in the browser's settings for this page.",
     microphoneMissing: "No microphone was found.",
     microphoneInsecure: "The browser allows the microphone only over HTTPS.",

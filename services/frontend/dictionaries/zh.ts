@@ -1,3 +1,4 @@
+import { errorWords } from "@common/errors";
 import type { Dictionary } from "./en";
 
 export const zh: Dictionary = {
@@ -121,18 +122,7 @@ export const zh: Dictionary = {
   },
 
   errors: {
-    offline: "无法连接到服务，请检查网络后重试。",
-    unauthorized: "请重新登录。",
-    forbidden: "您没有权限执行此操作。",
-    missing: "内容已不存在。",
-    tooLarge: "内容过大。",
-    wrongType: "无法读取此类文件。",
-    tooMany: (seconds) => (seconds ? `请求过多，请在 ${seconds} 秒后重试。` : "请求过多，请稍候。"),
-    timeout: "回答超时，请重试。",
-    unavailable: "服务繁忙或正在重启，请稍后重试。",
-    unexpected: "服务出现问题，请重试。",
-    badInput: "内容未被接受。",
-    detail: (found, wanted) => `收到：${found}；要求：${wanted}。`,
+    ...errorWords.zh,
     microphoneDenied: "未获准使用麦克风，请在浏览器设置中允许本页面使用。",
     microphoneMissing: "没有找到麦克风。",
     microphoneInsecure: "浏览器只允许在 HTTPS 页面上使用麦克风。",

@@ -22,6 +22,7 @@ export async function startCall(on: Handlers): Promise<RunningCall> {
   const signalling = socket("/api/v1/voice/call");
   let peer: RTCPeerConnection | null = null;
   let ended = false;
+  let told = false; // whether the other end has said what it does
 
   function end(state: "ended" | "lost"): void {
     if (ended) return;
@@ -38,7 +39,7 @@ export async function startCall(on: Handlers): Promise<RunningCall> {
     peer = new RTCPeerConnection({ iceServers });
     peer.ontrack = ({ streams: [stream] }) => stream && on.sound(stream);
     peer.onconnectionstatechange = () => {
-      if (peer?.connectionState === "connected") on.state("listening");
+      if (peer?.connectionState === "connected" && !told) on.state("listening");
       if (peer?.connectionState === "failed") end("lost");
     };
     for (const track of microphone.getTracks()) peer.addTrack(track, microphone);
@@ -53,8 +54,10 @@ export async function startCall(on: Handlers): Promise<RunningCall> {
     const signal = JSON.parse(data) as Signal;
     if (signal.type === "config") offer(signal.ice_servers).catch(() => end("lost"));
     else if (signal.type === "answer") peer?.setRemoteDescription({ type: "answer", sdp: signal.sdp }).catch(() => end("lost"));
-    else if (signal.type === "state") on.state(signal.state);
-    else if (signal.type === "transcript") on.line(signal);
+    else if (signal.type === "state") {
+      told = true;
+      on.state(signal.state);
+    } else if (signal.type === "transcript") on.line(signal);
     else if (signal.type === "error") end("lost");
   };
   return {
