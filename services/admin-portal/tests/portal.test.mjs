@@ -115,7 +115,7 @@ test("creates users, changes roles, disables; refuses in words", async () => {
   await dialog.getByLabel("Name").fill("mei");
   await dialog.getByLabel("Password").fill("short");
   await dialog.getByRole("button", { name: "Create" }).click();
-  await dialog.getByRole("alert").filter({ hasText: "This was not accepted. Found 5 characters; wanted at least 12." }).waitFor();
+  await dialog.getByRole("alert").filter({ hasText: "This was not accepted. Found 5 characters; wanted at least 10." }).waitFor();
   await dialog.getByLabel("Password").fill("long enough, surely");
   await dialog.getByRole("button", { name: "Create" }).click();
   await row("mei").waitFor();

@@ -47,7 +47,7 @@ export function Call({ close }: { close: () => void }) {
     };
   }, []);
 
-  const over = state === "ended" || state === "lost";
+  const over = state === "ended" || state === "lost" || state === "busy";
   return (
     <Modal className="call" label={text.title} close={close}>
       <div className={`orb ${state}`} aria-hidden>

@@ -114,6 +114,7 @@ export const en = {
     thinking: "Thinking…",
     ended: "The call has ended.",
     lost: "The connection was lost.",
+    busy: "All lines are busy. Please call again in a moment.",
     mute: "Mute microphone",
     unmute: "Unmute microphone",
     hangUp: "Hang up",

@@ -114,6 +114,7 @@ export const zh: Dictionary = {
     thinking: "正在思考…",
     ended: "通话已结束。",
     lost: "连接已断开。",
+    busy: "线路繁忙，请稍后再拨。",
     mute: "关闭麦克风",
     unmute: "打开麦克风",
     hangUp: "挂断",

@@ -1,6 +1,6 @@
 import { socket } from "@common/api";
 
-export type CallState = "connecting" | "listening" | "thinking" | "speaking" | "ended" | "lost";
+export type CallState = "connecting" | "listening" | "thinking" | "speaking" | "ended" | "lost" | "busy";
 export type Line = { role: "user" | "assistant"; text: string; final: boolean };
 export type Handlers = { state: (state: CallState) => void; line: (line: Line) => void; sound: (stream: MediaStream) => void };
 export type RunningCall = { mute: (muted: boolean) => void; hangUp: () => void };
@@ -10,10 +10,11 @@ type Signal =
   | { type: "answer"; sdp: string }
   | { type: "state"; state: "listening" | "thinking" | "speaking" }
   | ({ type: "transcript" } & Line)
-  | { type: "error"; error: { message: string } };
+  | { type: "sources" | "error" }; // the passages stand in the conversation; an error is followed by the end
 
 const CONFIG_WAIT = 300; // ms until the call goes on without servers of its own
 const GATHERING_WAIT = 2000; // ms
+const TRY_LATER = 1013; // code of a socket that is closed because there is no room
 
 /** Call the assistant: WebRTC for the sound, a WebSocket of the gateway for signalling and for what was said. */
 export async function startCall(on: Handlers): Promise<RunningCall> {
@@ -24,7 +25,7 @@ export async function startCall(on: Handlers): Promise<RunningCall> {
   let ended = false;
   let told = false; // whether the other end has said what it does
 
-  function end(state: "ended" | "lost"): void {
+  function end(state: "ended" | "lost" | "busy"): void {
     if (ended) return;
     ended = true;
     for (const track of microphone.getTracks()) track.stop();
@@ -49,7 +50,7 @@ export async function startCall(on: Handlers): Promise<RunningCall> {
   }
 
   signalling.onopen = () => setTimeout(() => offer([]).catch(() => end("lost")), CONFIG_WAIT);
-  signalling.onclose = ({ code }) => end(code === 1000 ? "ended" : "lost");
+  signalling.onclose = ({ code }) => end(code === 1000 ? "ended" : code === TRY_LATER ? "busy" : "lost");
   signalling.onmessage = ({ data }: MessageEvent<string>) => {
     const signal = JSON.parse(data) as Signal;
     if (signal.type === "config") offer(signal.ice_servers).catch(() => end("lost"));
@@ -58,7 +59,6 @@ export async function startCall(on: Handlers): Promise<RunningCall> {
       told = true;
       on.state(signal.state);
     } else if (signal.type === "transcript") on.line(signal);
-    else if (signal.type === "error") end("lost");
   };
   return {
     mute(muted) {

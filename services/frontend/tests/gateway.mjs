@@ -109,7 +109,7 @@ export async function startGateway({ word = 25, port = 0 } = {}) {
     if (call === "POST /users") {
       const wanted = body();
       if (state.users.some((one) => one.username === wanted.username)) return send(409, fault("username", wanted.username, "a name nobody has", "that name is taken"));
-      if (wanted.password.length < 12) return send(422, fault("password", `${wanted.password.length} characters`, "at least 12", "too short"));
+      if (wanted.password.length < 10) return send(422, fault("password", `${wanted.password.length} characters`, "at least 10", "too short"));
       const made = { id: randomUUID(), created_at: now(), disabled: false, ...wanted };
       state.users.push(made);
       return send(201, shown(made));
