@@ -95,6 +95,11 @@ export function upload<T>(path: string, form: FormData, progress: (share: number
   });
 }
 
+/** An id that nobody else has. crypto.randomUUID is there only on HTTPS. */
+export function newId(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
 export type ServerEvent = { event: string; data: string };
 
 /** The server-sent events of a response, as they come. Comments are left out. */

@@ -47,6 +47,7 @@ func passOn(gateway *url.URL, log *slog.Logger) http.Handler {
 		Transport: transport,
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(gateway)
+			r.Out.Header["X-Forwarded-For"] = r.In.Header["X-Forwarded-For"] // of the ingress, which our caller's address is added to
 			r.SetXForwarded()
 			r.Out.Header.Del("Cookie")
 			r.Out.Header.Del("Origin") // the gateway would compare it with its own name

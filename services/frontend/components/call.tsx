@@ -2,14 +2,14 @@
 
 import { Mic, MicOff, PhoneOff, X } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
-import { type CallState, type Line, type RunningCall, startCall } from "@/lib/call";
+import { type CallState, type Handlers, type Line, type RunningCall, startCall } from "@/lib/call";
 import { inWords } from "@/lib/words";
 import { useWords } from "./interface";
 import { Modal } from "./modal";
 import { ErrorNotice } from "./notice";
 
 /** A spoken conversation, for as long as it is open. */
-export function Call({ close }: { close: () => void }) {
+export function Call({ conversationId, close }: { conversationId: string | null; close: () => void }) {
   const words = useWords();
   const text = words.call;
   const [state, setState] = useState<CallState>("connecting");
@@ -21,7 +21,7 @@ export function Call({ close }: { close: () => void }) {
 
   useEffect(() => {
     let left = false;
-    startCall({
+    const handlers: Handlers = {
       state: (now) => left || setState(now),
       sound: (stream) => {
         if (audio.current) audio.current.srcObject = stream;
@@ -31,7 +31,8 @@ export function Call({ close }: { close: () => void }) {
           const last = before.at(-1);
           return last && !last.final && last.role === line.role ? [...before.slice(0, -1), line] : [...before, line];
         }),
-    })
+    };
+    startCall(handlers, conversationId)
       .then((started) => {
         if (left) started.hangUp();
         else running.current = started;
@@ -45,7 +46,7 @@ export function Call({ close }: { close: () => void }) {
       left = true;
       running.current?.hangUp();
     };
-  }, []);
+  }, [conversationId]);
 
   const over = state === "ended" || state === "lost" || state === "busy";
   return (

@@ -4,7 +4,7 @@ import { FileText, PhoneCall } from "lucide-react";
 import Link from "next/link";
 import { useSearchParams } from "next/navigation";
 import { useCallback, useEffect, useRef, useState } from "react";
-import { ApiError } from "@common/api";
+import { ApiError, newId } from "@common/api";
 import { ask, cancel, conversations, type Message, type Source } from "@/lib/api";
 import { inWords } from "@/lib/words";
 import { Answer } from "./answer";
@@ -64,7 +64,7 @@ export function Chat() {
   useEffect(() => () => running.current?.controller.abort(), []);
 
   async function send(query: string) {
-    const mine: Running = { requestId: crypto.randomUUID(), controller: new AbortController() };
+    const mine: Running = { requestId: newId(), controller: new AbortController() };
     running.current = mine;
     const answer = mine.requestId;
     const change = (how: (turn: Turn) => Partial<Turn>) => {
@@ -123,6 +123,12 @@ export function Chat() {
     void send(question.content);
   }
 
+  function hungUp() {
+    setCalling(false);
+    reload();
+    if (shown.current && !running.current) void load(shown.current, new AbortController().signal); // what was said belongs to it, too
+  }
+
   const title = items?.find((one) => one.id === wanted)?.title || words.chat.title;
   const empty = turns.length === 0 && !loading && error === null;
   const status = busy ? (turns.at(-1)?.state === "searching" ? words.chat.thinking : words.chat.answering) : said;
@@ -170,7 +176,7 @@ export function Chat() {
         )}
       </div>
       {opened && <SourceDrawer {...opened} close={() => setOpened(null)} />}
-      {calling && <Call close={() => setCalling(false)} />}
+      {calling && <Call conversationId={wanted} close={hungUp} />}
     </section>
   );
 }

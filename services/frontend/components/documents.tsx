@@ -2,6 +2,7 @@
 
 import { CircleAlert, CircleCheck, Clock, Download, FileText, LoaderCircle, Trash2, UploadCloud, X } from "lucide-react";
 import { type DragEvent, useCallback, useEffect, useId, useRef, useState } from "react";
+import { newId } from "@common/api";
 import { TAGS } from "@common/language";
 import { type Document, documents } from "@/lib/api";
 import { inWords } from "@/lib/words";
@@ -55,7 +56,7 @@ export function Documents() {
   }, [pending, load]);
 
   async function send(file: File) {
-    const upload: Upload = { id: crypto.randomUUID(), name: file.name, share: 0, controller: new AbortController() };
+    const upload: Upload = { id: newId(), name: file.name, share: 0, controller: new AbortController() };
     const change = (what: Partial<Upload>) => setUploads((before) => before.map((one) => (one.id === upload.id ? { ...one, ...what } : one)));
     const drop = () => setUploads((before) => before.filter((one) => one.id !== upload.id));
     setUploads((before) => [...before, upload]);

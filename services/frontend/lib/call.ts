@@ -16,8 +16,8 @@ const CONFIG_WAIT = 300; // ms until the call goes on without servers of its own
 const GATHERING_WAIT = 2000; // ms
 const TRY_LATER = 1013; // code of a socket that is closed because there is no room
 
-/** Call the assistant: WebRTC for the sound, a WebSocket of the gateway for signalling and for what was said. */
-export async function startCall(on: Handlers): Promise<RunningCall> {
+/** Call the assistant: WebRTC for the sound, a WebSocket of the gateway for signalling and for what was said. A call can go on with a conversation. */
+export async function startCall(on: Handlers, conversationId: string | null): Promise<RunningCall> {
   if (!navigator.mediaDevices) throw new DOMException("no secure context", "SecurityError");
   const microphone = await navigator.mediaDevices.getUserMedia({ audio: { echoCancellation: true, noiseSuppression: true } });
   const signalling = socket("/api/v1/voice/call");
@@ -46,7 +46,10 @@ export async function startCall(on: Handlers): Promise<RunningCall> {
     for (const track of microphone.getTracks()) peer.addTrack(track, microphone);
     await peer.setLocalDescription();
     await gathered(peer);
-    if (!ended) signalling.send(JSON.stringify({ type: "offer", sdp: peer.localDescription?.sdp }));
+    if (!ended) {
+      const sdp = peer.localDescription?.sdp;
+      signalling.send(JSON.stringify({ type: "offer", sdp, ...(conversationId && { conversation_id: conversationId }) }));
+    }
   }
 
   signalling.onopen = () => setTimeout(() => offer([]).catch(() => end("lost")), CONFIG_WAIT);

@@ -41,6 +41,7 @@ export async function launch() {
     args: [
       "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--autoplay-policy=no-user-gesture-required", "--use-fake-device-for-media-stream",
       "--use-fake-ui-for-media-stream", "--disable-features=WebRtcHideLocalIpsWithMdns",
+      "--host-resolver-rules=MAP voicehelper.test 127.0.0.1",
     ],
   });
 }

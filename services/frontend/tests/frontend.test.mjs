@@ -288,6 +288,23 @@ test("without a microphone that is said", async () => {
   await page.getByRole("alert").filter({ hasText: "The microphone is not allowed." }).waitFor();
 });
 
+test("works without HTTPS, and says what does not", async () => {
+  page = await openPage(browser, frontend.url.replace("127.0.0.1", "voicehelper.test"));
+  assert.equal(await page.evaluate(() => isSecureContext), false);
+  await page.locator("#username").fill("lin");
+  await page.locator("#password").fill("correct horse");
+  await page.keyboard.press("Enter");
+  await page.locator(".composer textarea").waitFor();
+  await ask(QUESTION);
+  await answered();
+  await page.getByRole("button", { name: "Dictate" }).click();
+  await page.getByRole("alert").filter({ hasText: "The browser allows the microphone only over HTTPS." }).waitFor();
+  await page.getByRole("link", { name: "Documents", exact: true }).click();
+  await page.locator("input[type=file]").setInputFiles({ name: "plain.txt", mimeType: "text/plain", buffer: Buffer.from("text") });
+  await page.getByRole("listitem").filter({ hasText: "plain" }).getByText("Ready").waitFor();
+  gateway.state.documents.length = gateway.state.conversations.length = 0;
+});
+
 test("holds a call: signalling through the WebSocket of the same origin, sound both ways, what was said as text", async () => {
   await signedIn();
   const answerer = await page.context().newPage();
@@ -330,6 +347,13 @@ test("the server: probes, metrics, policy, a trace for every call, nothing of th
   assert.equal(passed.cookie ?? passed.origin, undefined);
   await fetch(`${frontend.url}/api/v1/health`);
   assert.match(gateway.seen.at(-1).headers.traceparent, /^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
+
+  // What has no body must be sent without one, and what has one with its length: a gateway may refuse either otherwise.
+  await fetch(`${frontend.url}/api/v1/documents/1`, { method: "DELETE" });
+  const { "transfer-encoding": chunked, "content-length": length } = gateway.seen.at(-1).headers;
+  assert.equal(chunked ?? length ?? "0", "0");
+  await fetch(`${frontend.url}/api/v1/search`, { method: "POST", body: "12345" });
+  assert.equal(gateway.seen.at(-1).headers["content-length"], "5");
 
   const metrics = await (await fetch(frontend.metrics)).text();
   assert.match(metrics, /http_requests_total\{method="GET",route="\/api\/v1\/health",status="200"\} \d/);

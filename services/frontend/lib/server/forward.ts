@@ -4,7 +4,7 @@ import { gatewayUrl } from "./settings";
 
 /** Of one connection, or the browser's alone; the gateway has no use for them. */
 const NOT_PASSED_ON = [
-  "accept-encoding", "connection", "content-length", "cookie", "expect", "host", "keep-alive", "origin", "te", "trailer", "transfer-encoding", "upgrade",
+  "accept-encoding", "connection", "cookie", "expect", "host", "keep-alive", "origin", "te", "trailer", "transfer-encoding", "upgrade",
 ];
 const NOT_PASSED_BACK = ["connection", "content-encoding", "content-length", "keep-alive", "transfer-encoding"];
 const ROUTE =
@@ -17,6 +17,7 @@ export async function forward(request: Request): Promise<Response> {
   const route = template(pathname);
   const { method } = request;
   const headers = new Headers(request.headers);
+  const body = headers.has("transfer-encoding") || Number(headers.get("content-length")) > 0 ? request.body : null;
   for (const name of NOT_PASSED_ON) headers.delete(name);
   headers.set("accept-encoding", "identity");
   const traceId = trace(headers);
@@ -27,7 +28,7 @@ export async function forward(request: Request): Promise<Response> {
   let response: Response;
   try {
     const init: RequestInit & { duplex: "half" } = {
-      method, headers, body: request.body, duplex: "half", redirect: "manual", cache: "no-store", signal: request.signal,
+      method, headers, body, duplex: "half", redirect: "manual", cache: "no-store", signal: request.signal,
     };
     response = await fetch(new URL(pathname + search, gatewayUrl()), init);
   } catch (error) {
