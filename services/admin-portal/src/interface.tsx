@@ -12,8 +12,8 @@ const Context = createContext<Value | null>(null);
 
 /** Language and appearance, for all below: as the browser says, or as chosen before. */
 export function Interface({ children }: { children: ReactNode }) {
-  const [language, setLanguage] = useState(() => chooseLanguage(localStorage.getItem("language"), navigator.languages));
-  const [theme, setTheme] = useState<Theme>(() => THEMES.find((one) => one === localStorage.getItem("theme")) ?? "system");
+  const [language, changeLanguage] = useState(() => chooseLanguage(localStorage.getItem("language"), navigator.languages));
+  const [theme, changeTheme] = useState<Theme>(() => THEMES.find((one) => one === localStorage.getItem("theme")) ?? "system");
   useEffect(() => {
     document.documentElement.lang = TAGS[language];
     document.title = `VoiceHelper · ${dictionaries[language].title}`;
@@ -21,15 +21,22 @@ export function Interface({ children }: { children: ReactNode }) {
   useEffect(() => {
     document.documentElement.dataset.theme = theme;
   }, [theme]);
-  const value = useMemo(() => {
-    const keep =
-      <Choice extends string>(name: string, set: (to: Choice) => void) =>
-      (to: Choice) => {
-        localStorage.setItem(name, to);
-        set(to);
-      };
-    return { language, theme, words: dictionaries[language], setLanguage: keep("language", setLanguage), setTheme: keep("theme", setTheme) };
-  }, [language, theme]);
+  const value = useMemo(
+    () => ({
+      language,
+      theme,
+      words: dictionaries[language],
+      setLanguage(to: Language) {
+        localStorage.setItem("language", to);
+        changeLanguage(to);
+      },
+      setTheme(to: Theme) {
+        localStorage.setItem("theme", to);
+        changeTheme(to);
+      },
+    }),
+    [language, theme],
+  );
   return <Context value={value}>{children}</Context>;
 }
 

@@ -5,6 +5,7 @@ import { axe, launch, openPage, PHONE, startFrontend } from "./browser.mjs";
 import { startGateway, USERS } from "./gateway.mjs";
 
 const QUESTION = "How do I send goods back?";
+const TITLE = `${QUESTION} (hold)`;
 let browser, frontend, gateway, page;
 
 before(async () => {
@@ -57,9 +58,11 @@ test("signs in and out; a wrong password is said in words", async () => {
 
 test("an answer streams, cites sources that open, and stays in its conversation", async () => {
   await signedIn();
-  await ask(QUESTION);
-  await page.locator(".prose").filter({ hasText: "seven days" }).waitFor();
-  assert.ok(await page.getByRole("button", { name: "Stop answering" }).isVisible(), "the beginning is read while the rest is on its way");
+  gateway.state.held = true;
+  await ask(TITLE);
+  await page.locator(".prose").filter({ hasText: "seven days" }).waitFor(); // the beginning is read while the rest is on its way
+  assert.ok(await page.getByRole("button", { name: "Stop answering" }).isVisible());
+  gateway.state.held = false;
   await answered();
   assert.match(await page.locator(".prose").innerText(), /within three days/);
   assert.equal(await page.locator(".prose li").count(), 2, "lists are lists");
@@ -75,9 +78,9 @@ test("an answer streams, cites sources that open, and stays in its conversation"
 
   const { id } = gateway.state.conversations[0];
   assert.equal(new URL(page.url()).search, `?c=${id}`);
-  await page.getByRole("link", { name: QUESTION }).waitFor();
+  await page.getByRole("link", { name: TITLE }).waitFor();
   await page.reload();
-  await page.locator(".question").filter({ hasText: QUESTION }).waitFor();
+  await page.locator(".question").filter({ hasText: TITLE }).waitFor();
   await page.locator(".sources").getByRole("button", { name: "Source 1: Returns policy" }).waitFor();
   await ask("And in which time?");
   await answered();
@@ -85,17 +88,18 @@ test("an answer streams, cites sources that open, and stays in its conversation"
 
   await page.getByRole("link", { name: "New conversation" }).click();
   await page.getByRole("heading", { name: "What would you like to know?" }).waitFor();
-  await page.getByRole("link", { name: QUESTION }).click();
+  await page.getByRole("link", { name: TITLE }).click();
   await page.locator(".question").first().waitFor();
-  await page.getByRole("button", { name: `Delete conversation “${QUESTION}”` }).click();
+  await page.getByRole("button", { name: `Delete conversation “${TITLE}”` }).click();
   await page.getByRole("button", { name: "Delete", exact: true }).click();
-  await page.getByRole("link", { name: QUESTION }).waitFor({ state: "detached" });
+  await page.getByRole("link", { name: TITLE }).waitFor({ state: "detached" });
   assert.equal(gateway.state.conversations.length, 0);
 });
 
 test("stop cancels the answer at the gateway and keeps what was said", async () => {
   await signedIn();
-  await ask("slow, please");
+  gateway.state.held = true;
+  await ask("hold, please");
   await page.locator(".prose").filter({ hasText: "You can" }).waitFor();
   const sent = gateway.seen.findLast(({ path }) => path.endsWith("/chat/stream"));
   await page.getByRole("button", { name: "Stop answering" }).click();

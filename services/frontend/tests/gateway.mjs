@@ -1,5 +1,6 @@
 // A gateway for tests: it speaks the public API as services/gateway/openapi.json has it, keeps everything in memory, and records what it is sent.
-// What a question asks for decides how it is answered: "slow", "break", "cut", "busy" (429), "down" (503), "expired" (401).
+// What a question asks for decides how it is answered: "hold" (until `state.held` is false), "break", "cut",
+// "busy" (429), "down" (503), "expired" (401).
 import { randomUUID } from "node:crypto";
 import { createServer } from "node:http";
 import { WebSocketServer } from "ws";
@@ -23,7 +24,7 @@ const ANSWERS = {
 
 /** Starts one. `url`, `seen` (requests as {method, path, headers, bytes}), `state` and `close` are what a test uses. */
 export async function startGateway({ word = 25, port = 0 } = {}) {
-  const state = { users: structuredClone(USERS), documents: [], jobs: [], conversations: [], running: new Map(), tokens: new Map(), down: [], cancelled: [], audio: null };
+  const state = { users: structuredClone(USERS), documents: [], jobs: [], conversations: [], running: new Map(), tokens: new Map(), down: [], cancelled: [], audio: null, held: true };
   const seen = [];
   const sockets = { callers: [], answerer: null };
 
@@ -154,7 +155,9 @@ export async function startGateway({ word = 25, port = 0 } = {}) {
         return response.end();
       }
       if (said.length > 40 && query.includes("cut")) return response.destroy();
-      await pause(query.includes("slow") ? 400 : word);
+      while (said.length > 40 && query.includes("hold") && state.held && !stopped) await pause(20);
+      if (stopped) break;
+      await pause(word);
       said += piece;
       event("token", { text: piece });
     }
