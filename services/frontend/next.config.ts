@@ -18,7 +18,6 @@ const config: NextConfig = {
         { key: "X-Content-Type-Options", value: "nosniff" },
         { key: "Referrer-Policy", value: "no-referrer" },
         { key: "Permissions-Policy", value: "camera=(), geolocation=(), microphone=(self)" },
-        { key: "Cross-Origin-Opener-Policy", value: "same-origin" },
       ],
     },
   ],

@@ -16,7 +16,7 @@ import { ErrorNotice } from "./notice";
 import { SourceDrawer } from "./source";
 
 export type State = "searching" | "answering" | "done" | "cancelled" | "cut" | "failed";
-export type Turn = Message & { state: State; error?: unknown };
+export type Turn = Message & { state: State; question?: string; error?: unknown };
 type Running = { requestId: string; controller: AbortController };
 type Opened = { source: Source; number: number };
 
@@ -63,48 +63,51 @@ export function Chat() {
   }, [wanted, load]);
   useEffect(() => () => running.current?.controller.abort(), []);
 
-  async function send(query: string) {
-    const mine: Running = { requestId: newId(), controller: new AbortController() };
-    running.current = mine;
-    const answer = mine.requestId;
-    const change = (how: (turn: Turn) => Partial<Turn>) => {
-      if (running.current === mine) setTurns((before) => before.map((turn) => (turn.id === answer ? { ...turn, ...how(turn) } : turn)));
-    };
-    setTurns((before) => [
-      ...before.filter((turn) => turn.state !== "failed" || turn.content),
-      { id: `question-${answer}`, role: "user", content: query, state: "done" },
-      { id: answer, role: "assistant", content: "", state: "searching" },
-    ]);
-    let ended = false;
-    try {
-      for await (const { event, data } of ask(query, shown.current, mine.requestId, mine.controller.signal)) {
-        if (event === "sources") {
-          change(() => ({ sources: data.sources, state: "answering" }));
-          if (running.current === mine && shown.current !== data.conversation_id) {
-            shown.current = data.conversation_id;
-            history.replaceState(null, "", `/?c=${data.conversation_id}`);
-          }
-        } else if (event === "token") change((turn) => ({ content: turn.content + data.text }));
-        else if (event === "done") {
-          ended = true;
-          change(() => ({ state: FINISHED[data.finish_reason] ?? "done" }));
-        } else if (event === "error") throw new ApiError(502, data.error);
+  const send = useCallback(
+    async (query: string) => {
+      if (running.current) return;
+      const mine: Running = { requestId: newId(), controller: new AbortController() };
+      running.current = mine;
+      const answer = mine.requestId;
+      const change = (how: (turn: Turn) => Partial<Turn>) => {
+        if (running.current === mine) setTurns((before) => before.map((turn) => (turn.id === answer ? { ...turn, ...how(turn) } : turn)));
+      };
+      setTurns((before) => [
+        ...before,
+        { id: `question-${answer}`, role: "user", content: query, state: "done" },
+        { id: answer, role: "assistant", content: "", question: query, state: "searching" },
+      ]);
+      setSaid("");
+      let content = "";
+      let finished: State | null = null;
+      try {
+        for await (const { event, data } of ask(query, shown.current, mine.requestId, mine.controller.signal)) {
+          if (event === "sources") {
+            change(() => ({ sources: data.sources, state: "answering" }));
+            if (running.current === mine && shown.current !== data.conversation_id) {
+              shown.current = data.conversation_id;
+              history.replaceState(null, "", `/?c=${data.conversation_id}`);
+            }
+          } else if (event === "token") {
+            content += data.text;
+            change(() => ({ content }));
+          } else if (event === "done") finished = FINISHED[data.finish_reason] ?? "done";
+          else if (event === "error") throw new ApiError(502, data.error);
+        }
+        const state = finished;
+        change(() => (state ? { state } : { state: "failed", error: "cut" }));
+      } catch (failure) {
+        if (mine.controller.signal.aborted) change(() => ({ state: "cancelled" }));
+        else change(() => ({ state: "failed", error: failure instanceof ApiError ? failure : "cut" }));
       }
-      if (!ended) change(() => ({ state: "failed", error: "cut" }));
-    } catch (failure) {
-      if (mine.controller.signal.aborted) change(() => ({ state: "cancelled" }));
-      else change(() => ({ state: "failed", error: failure instanceof ApiError ? failure : "cut" }));
-    }
-    if (running.current === mine) {
-      setTurns((before) => {
-        const last = before.at(-1);
-        if (last?.id === answer && last.state === "done") setSaid(`${words.chat.answered}. ${last.content}`);
-        return before;
-      });
-      running.current = null;
-    }
-    reload();
-  }
+      if (running.current === mine) {
+        running.current = null;
+        if (finished === "done") setSaid(`${words.chat.answered}. ${content}`);
+      }
+      reload();
+    },
+    [words, reload],
+  );
 
   async function stop() {
     const mine = running.current;
@@ -116,12 +119,14 @@ export function Chat() {
     }
   }
 
-  function again(turn: Turn) {
-    const question = turns[turns.indexOf(turn) - 1];
-    if (!question) return;
-    setTurns((before) => before.filter((one) => one !== turn && one !== question));
-    void send(question.content);
-  }
+  const open = useCallback((source: Source, number: number) => setOpened({ source, number }), []);
+  const again = useCallback(
+    (turn: Turn) => {
+      setTurns((before) => before.filter(({ id }) => id !== turn.id && id !== `question-${turn.id}`));
+      if (turn.question) void send(turn.question);
+    },
+    [send],
+  );
 
   function hungUp() {
     setCalling(false);
@@ -157,7 +162,7 @@ export function Chat() {
               {turn.role === "user" ? (
                 <p className="question">{turn.content}</p>
               ) : (
-                <Answer turn={turn} open={(source, number) => setOpened({ source, number })} retry={() => again(turn)} />
+                <Answer turn={turn} open={open} retry={again} />
               )}
             </li>
           ))}

@@ -53,6 +53,7 @@ export const en = {
     stopped: "Stopped",
     cut: "The answer reached its longest length.",
     sources: "Sources",
+    source: "Source",
     openSource: (number: number, title: string) => `Source ${number}: ${title}`,
     noSources: "No passage of your documents fits this question.",
     copy: "Copy answer",

@@ -53,6 +53,7 @@ export const zh: Dictionary = {
     stopped: "已停止",
     cut: "回答已达到长度上限。",
     sources: "来源",
+    source: "来源",
     openSource: (number, title) => `来源 ${number}：${title}`,
     noSources: "您的文档中没有与此问题相符的段落。",
     copy: "复制回答",

@@ -81,7 +81,7 @@ test("an answer streams, cites sources that open, and stays in its conversation"
   await page.getByRole("link", { name: TITLE }).waitFor();
   await page.reload();
   await page.locator(".question").filter({ hasText: TITLE }).waitFor();
-  await page.locator(".sources").getByRole("button", { name: "Source 1: Returns policy" }).waitFor();
+  await page.locator(".sources").getByRole("button", { name: "Source 1 Returns policy" }).waitFor();
   await ask("And in which time?");
   await answered();
   assert.equal(gateway.state.conversations[0].messages.length, 4, "the second question goes on with the first one's conversation");
@@ -198,7 +198,7 @@ test("fits a phone of 360 pixels, with a menu", async () => {
   assert.equal(await overflow(), 0);
   const box = await page.locator(".composer").boundingBox();
   assert.ok(box.y + box.height <= PHONE.height, "the composer stays in sight");
-  await page.getByRole("button", { name: "Source 1: Returns policy" }).last().click();
+  await page.locator(".sources").getByRole("button", { name: "Source 1 Returns policy" }).click();
   assert.equal(await overflow(), 0);
   await page.getByRole("button", { name: "Close" }).click();
   await page.getByRole("button", { name: "Menu" }).click();

@@ -27,8 +27,9 @@ export async function forward(request: Request): Promise<Response> {
   inFlight.inc();
   let response: Response;
   try {
+    // Without `window` and redirects, fetch does not keep the body for a second try: all of an upload would lie in memory.
     const init: RequestInit & { duplex: "half" } = {
-      method, headers, body, duplex: "half", redirect: "manual", cache: "no-store", signal: request.signal,
+      method, headers, body, duplex: "half", redirect: "error", window: null, cache: "no-store", signal: request.signal,
     };
     response = await fetch(new URL(pathname + search, gatewayUrl()), init);
   } catch (error) {
