@@ -52,8 +52,10 @@ export function ErrorNotice({ error, retry }: { error: unknown; retry?: () => vo
   );
 }
 
-/** A view's heading, with what it is for and a way to look again. */
-export function View({ title, lead, refresh, children }: { title: string; lead: string; refresh?: () => void; children: ReactNode }) {
+type ViewProps = { title: string; lead: string; refresh?: () => void; action?: ReactNode; children: ReactNode };
+
+/** A view's heading, with what it is for and a way to look again, or to do something. */
+export function View({ title, lead, refresh, action, children }: ViewProps) {
   const { words } = useInterface();
   return (
     <section aria-label={title}>
@@ -65,9 +67,10 @@ export function View({ title, lead, refresh, children }: { title: string; lead: 
         {refresh && (
           <button type="button" className="button" onClick={refresh}>
             <RefreshCw size={16} aria-hidden />
-            {words.refresh}
+            <span>{words.refresh}</span>
           </button>
         )}
+        {action}
       </header>
       {children}
     </section>

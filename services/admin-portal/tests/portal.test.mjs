@@ -50,6 +50,7 @@ async function signIn(user, options) {
 }
 const view = (name) => page.getByRole("link", { name, exact: true }).click();
 const row = (text) => page.getByRole("row").filter({ hasText: text });
+const account = (name) => page.getByRole("row").filter({ has: page.getByRole("rowheader", { name, exact: true }) });
 
 test("is for operators only", async () => {
   await signIn({ ...LIN, password: "wrong" });
@@ -109,7 +110,7 @@ test("lists ingest jobs by status, page after page, and says why one failed", as
 test("creates users, changes roles, disables; refuses in words", async () => {
   await signIn(OPERATOR);
   await view("Users");
-  assert.equal(await row("operator").getByRole("combobox").first().isDisabled(), true, "nobody takes the role from themselves");
+  assert.equal(await account("operator (you)").getByRole("combobox").isDisabled(), true, "nobody takes the role from themselves");
   await page.getByRole("button", { name: "New user" }).click();
   const dialog = page.getByRole("dialog", { name: "New user" });
   await dialog.getByLabel("Name").fill("mei");
@@ -118,15 +119,15 @@ test("creates users, changes roles, disables; refuses in words", async () => {
   await dialog.getByRole("alert").filter({ hasText: "This was not accepted. Found 5 characters; wanted at least 10." }).waitFor();
   await dialog.getByLabel("Password").fill("long enough, surely");
   await dialog.getByRole("button", { name: "Create" }).click();
-  await row("mei").waitFor();
-  await row("mei").getByRole("combobox").selectOption("operator");
+  await account("mei").waitFor();
+  await account("mei").getByRole("combobox").selectOption("operator");
   await page.getByRole("status").filter({ hasText: "mei was changed." }).waitFor({ state: "attached" });
-  await row("mei").getByRole("button", { name: "Disable mei" }).click();
-  await row("mei").getByText("Disabled").waitFor();
+  await account("mei").getByRole("button", { name: "Disable mei" }).click();
+  await account("mei").getByText("Disabled").waitFor();
   const made = gateway.state.users.find(({ username }) => username === "mei");
   assert.deepEqual([made.role, made.disabled], ["operator", true]);
-  await row("mei").getByRole("button", { name: "Enable mei" }).click();
-  await row("mei").getByText("Active").waitFor();
+  await account("mei").getByRole("button", { name: "Enable mei" }).click();
+  await account("mei").getByText("Active").waitFor();
   gateway.state.users.splice(gateway.state.users.indexOf(made), 1);
 });
 

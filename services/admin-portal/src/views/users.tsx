@@ -33,11 +33,16 @@ export function UsersView() {
   }
 
   return (
-    <View title={words.nav.users} lead={text.lead}>
-      <button type="button" className="button primary start" onClick={() => setCreating(true)}>
-        <UserPlus size={17} aria-hidden />
-        {text.create}
-      </button>
+    <View
+      title={words.nav.users}
+      lead={text.lead}
+      action={
+        <button type="button" className="button primary" onClick={() => setCreating(true)}>
+          <UserPlus size={17} aria-hidden />
+          {text.create}
+        </button>
+      }
+    >
       {(failure ?? error) !== null && <ErrorNotice error={failure ?? error} retry={reload} />}
       <p className="visually-hidden" role="status">
         {said}
