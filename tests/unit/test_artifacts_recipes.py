@@ -91,7 +91,7 @@ def test_a_site_with_every_system_takes_all_but_the_tools_of_the_tests() -> None
 
 
 def test_unknown_system_lists_the_known() -> None:
-    with pytest.raises(ArtifactError, match=r"no image is of system reddis; known: elasticsearch, kafka, .*redis"):
+    with pytest.raises(ArtifactError, match=r"no image is of system reddis; known: .*elasticsearch, .*kafka, .*redis"):
         book().site(["minio", "reddis"])
 
 

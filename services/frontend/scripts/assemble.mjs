@@ -5,3 +5,5 @@ await rm("dist", { recursive: true, force: true });
 await cp(".next/standalone", "dist", { recursive: true });
 await cp(".next/static", "dist/frontend/.next/static", { recursive: true });
 await cp("public", "dist/frontend/public", { recursive: true });
+// What makes pictures smaller; here are none.
+for (const name of ["@img", "sharp"]) await rm(`dist/frontend/node_modules/${name}`, { recursive: true, force: true });
