@@ -1,0 +1,3 @@
+module voicehelper/gateway
+
+go 1.26.0
