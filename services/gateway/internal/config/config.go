@@ -25,6 +25,7 @@ type Config struct {
 	MaxUploadBytes int64         // of a document or a recording
 	RequestTimeout time.Duration // until an answer has begun; of ordinary answers, until they have ended
 	UploadTimeout  time.Duration // of the transfer of a document or a recording, either way
+	ClientStall    time.Duration // for which a client may send nothing of a body, or take nothing of an answer
 	StreamIdle     time.Duration // for which a stream's source may say nothing
 	StreamTimeout  time.Duration // of a whole answer that is streamed
 	DrainDelay     time.Duration // after SIGTERM, in which new requests are still served
@@ -76,6 +77,7 @@ func Read(getenv func(string) string) (Config, error) {
 		MaxUploadBytes: int64(r.number("MAX_UPLOAD_SIZE", 100<<20, 1, 1<<40)),
 		RequestTimeout: r.seconds("REQUEST_TIMEOUT", 30),
 		UploadTimeout:  r.seconds("UPLOAD_TIMEOUT", 600),
+		ClientStall:    r.seconds("CLIENT_STALL_TIMEOUT", 15),
 		StreamIdle:     r.seconds("STREAM_IDLE_TIMEOUT", 60),
 		StreamTimeout:  r.seconds("STREAM_TIMEOUT", 600),
 		DrainDelay:     r.seconds("DRAIN_SECONDS", 2),

@@ -36,6 +36,7 @@ const statusGone = 499
 type exchange struct {
 	http.ResponseWriter
 	control *http.ResponseController
+	stall   time.Duration
 	id      string
 	address string
 	who     token.Identity // empty where the route asks for none
@@ -79,12 +80,13 @@ func (e *exchange) FlushError() error {
 	return e.control.Flush()
 }
 
-func (e *exchange) extend() { _ = e.control.SetWriteDeadline(time.Now().Add(stallWithin)) } // a connection that is cut says so by itself
+func (e *exchange) extend() { _ = e.control.SetWriteDeadline(time.Now().Add(e.stall)) } // a connection that is cut says so by itself
 
 // incoming is a request's body: bounded in size, and each part in time.
 type incoming struct {
 	io.ReadCloser
 	control *http.ResponseController
+	stall   time.Duration
 	most    int64 // bytes; 0: not yet known
 	read    int64
 	failure atomic.Pointer[apierror.Error] // why it could not be read; by whoever sends it on, which may outlive the answer
@@ -96,7 +98,7 @@ func (b *incoming) Read(part []byte) (int, error) {
 	if b.closed.Load() { // the connection may be at its next request
 		return 0, http.ErrBodyReadAfterClose
 	}
-	_ = b.control.SetReadDeadline(time.Now().Add(stallWithin))
+	_ = b.control.SetReadDeadline(time.Now().Add(b.stall))
 	n, err := b.ReadCloser.Read(part)
 	b.read += int64(n)
 	switch {
@@ -107,7 +109,7 @@ func (b *incoming) Read(part []byte) (int, error) {
 	case errors.Is(err, io.EOF):
 		_ = b.control.SetReadDeadline(time.Time{}) // from here on the server only waits for the client to go away
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		b.failure.Store(apierror.New(http.StatusRequestTimeout, "body", "nothing for "+stallWithin.String(), "the whole request"))
+		b.failure.Store(apierror.New(http.StatusRequestTimeout, "body", "nothing for "+b.stall.String(), "the whole request"))
 	case err != nil:
 		b.failure.Store(apierror.New(http.StatusBadRequest, "body", "a connection that was cut", "the whole request"))
 	}
@@ -128,14 +130,15 @@ func tooLarge(found string, most int64) *apierror.Error {
 func (s *Server) observe(next http.Handler) http.Handler {
 	tracer := otel.Tracer("voicehelper")
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		e := &exchange{ResponseWriter: w, control: http.NewResponseController(w), id: r.Header.Get("X-Request-Id"), began: time.Now()}
+		e := &exchange{ResponseWriter: w, control: http.NewResponseController(w), stall: s.config.ClientStall, began: time.Now()}
+		e.id = r.Header.Get("X-Request-Id")
 		if !formOfRequestID.MatchString(e.id) {
 			e.id = rand.Text()
 		}
 		e.address = s.client(r)
-		e.body = &incoming{ReadCloser: r.Body, control: e.control}
+		e.body = &incoming{ReadCloser: r.Body, control: e.control, stall: e.stall}
 		if r.ContentLength != 0 { // what nobody reads must not hold the connection either
-			_ = e.control.SetReadDeadline(time.Now().Add(stallWithin))
+			_ = e.control.SetReadDeadline(time.Now().Add(e.stall))
 			r.Body = e.body
 		}
 

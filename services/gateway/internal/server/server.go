@@ -26,7 +26,6 @@ import (
 
 const (
 	headerWithin   = 10 * time.Second // for the headers of a request
-	stallWithin    = 15 * time.Second // for the next bytes of a request's body, and for a client to take the next bytes of an answer
 	connectWithin  = 2 * time.Second
 	keepIdle       = 60 * time.Second // connections to backends, which themselves keep them longer: none is closed under a request
 	keepIdleClient = 75 * time.Second // connections of clients: longer than those who pool them
