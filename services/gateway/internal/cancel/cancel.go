@@ -16,7 +16,10 @@ import (
 	"voicehelper/gateway/internal/config"
 )
 
-const answerWithin = 2 * time.Second
+const (
+	answerWithin = 2 * time.Second
+	flushWithin  = 200 * time.Millisecond
+)
 
 var (
 	// ErrCancelled is the cause with which a cancelled stream's context ends.
@@ -72,8 +75,12 @@ func Subject(user, request string) string { return "voice.gateway.cancel." + use
 func (s *Streams) Hold(user, request string, cancel context.CancelCauseFunc) (release func(), err error) {
 	subject := Subject(user, request)
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if _, running := s.held[subject]; running {
+	_, running := s.held[subject]
+	if !running {
+		s.held[subject] = cancel
+	}
+	s.mu.Unlock()
+	if running {
 		return nil, ErrRunning
 	}
 	var subscription *nats.Subscription
@@ -84,11 +91,13 @@ func (s *Streams) Hold(user, request string, cancel context.CancelCauseFunc) (re
 				s.log.Warn("A cancel could not be confirmed", "error", err)
 			}
 		})
+		if err == nil && s.nats.IsConnected() { // who has the answer's first byte can cancel it
+			err = s.nats.FlushTimeout(flushWithin)
+		}
 		if err != nil { // the stream is of use without
-			s.log.Warn("A stream cannot be cancelled from other replicas", "error", err)
+			s.log.Warn("A stream cannot be cancelled from other replicas yet", "error", err)
 		}
 	}
-	s.held[subject] = cancel
 	return func() {
 		s.mu.Lock()
 		delete(s.held, subject)

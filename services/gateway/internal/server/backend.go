@@ -12,6 +12,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -27,7 +28,7 @@ const mostError = 64 << 10 // bytes of a backend's error
 var (
 	passedIn  = []string{"Accept", "Accept-Language", "Content-Type", "If-None-Match", "Range"}
 	passedOut = []string{"Content-Type", "Content-Length", "Content-Disposition", "Content-Language", "Content-Range", "Accept-Ranges",
-		"Etag", "Last-Modified", "Retry-After"}
+		"Etag", "Last-Modified"}
 )
 
 var errTooSlow = errors.New("no answer in time")
@@ -91,8 +92,9 @@ func (s *Server) pass(b *backend, to string, wants answer) func(http.ResponseWri
 			Rewrite: func(p *httputil.ProxyRequest) {
 				p.Out.Header = http.Header{}
 				dress(ctx, p.Out.Header, p.In.Header, e)
+				query := p.Out.URL.RawQuery // without what cannot be read
 				p.Out.URL = b.at.JoinPath(strings.ReplaceAll(to, "{id}", p.In.PathValue("id")))
-				p.Out.URL.RawQuery = p.In.URL.RawQuery
+				p.Out.URL.RawQuery = query
 				p.Out.Host = ""
 				if wants.again {
 					p.Out.Header["Idempotency-Key"] = []string{} // the transport's sign for it, which is not sent
@@ -123,8 +125,11 @@ func keep(r *http.Request, e *exchange) error {
 	return nil
 }
 
-// check makes a backend's answer fit to pass: its headers, its kind, and the form of its errors.
+// check makes a backend's answer fit to pass; one that is no success, or not of the kind that is wanted, is an error.
 func (b *backend) check(response *http.Response, wants answer) error {
+	if response.StatusCode >= http.StatusBadRequest {
+		return b.refusal(response)
+	}
 	passed := http.Header{}
 	for _, name := range passedOut {
 		if values := response.Header.Values(name); len(values) > 0 {
@@ -135,8 +140,6 @@ func (b *backend) check(response *http.Response, wants answer) error {
 	response.Trailer = nil
 	kind := passed.Get("Content-Type")
 	switch {
-	case response.StatusCode >= http.StatusBadRequest:
-		return b.refusal(response)
 	case response.StatusCode >= http.StatusMultipleChoices && response.StatusCode != http.StatusNotModified:
 		return b.unfit("status", response.Status)
 	case wants.kind != "" && response.StatusCode != http.StatusNoContent && !of([]string{wants.kind}, kind):
@@ -154,12 +157,12 @@ func (b *backend) unfit(reason, found string) *apierror.Error {
 	return apierror.New(http.StatusBadGateway, b.name, found, "an answer as its API says")
 }
 
-// refusal lets a backend's own error pass where it has the common form, and else puts it into that.
-func (b *backend) refusal(response *http.Response) error {
+// refusal is a backend's own error where it has the common form, and else one that says as much in it.
+func (b *backend) refusal(response *http.Response) *apierror.Error {
 	text, err := io.ReadAll(io.LimitReader(response.Body, mostError))
 	response.Body.Close()
 	if err != nil {
-		return err
+		return b.unfit("cut", "an error that was cut")
 	}
 	var said apierror.Body
 	if json.Unmarshal(text, &said) != nil || said.Error == nil || said.Error.Message == "" {
@@ -171,16 +174,11 @@ func (b *backend) refusal(response *http.Response) error {
 	if response.StatusCode >= http.StatusInternalServerError {
 		b.server.metrics.failures.WithLabelValues(b.name, "status").Inc()
 	}
-	text, err = json.Marshal(said)
-	if err != nil {
-		return err
+	said.Error.Status = response.StatusCode
+	if seconds, err := strconv.Atoi(response.Header.Get("Retry-After")); err == nil {
+		said.Error.RetryAfter = time.Duration(min(max(seconds, 0), 3600)) * time.Second
 	}
-	response.Header.Set("Content-Type", "application/json")
-	response.Header.Del("Content-Length")
-	response.Header.Del("Content-Disposition")
-	response.ContentLength = int64(len(text))
-	response.Body = io.NopCloser(bytes.NewReader(text))
-	return nil
+	return said.Error
 }
 
 // fail answers where there is no answer to pass.
@@ -189,7 +187,9 @@ func (b *backend) fail(w http.ResponseWriter, r *http.Request, e *exchange, err 
 	if refusal == nil {
 		return
 	}
-	b.server.log.WarnContext(r.Context(), "A request could not be passed on", "backend", b.name, "request_id", e.id, "error", err)
+	if refusal.Status >= http.StatusInternalServerError {
+		b.server.log.WarnContext(r.Context(), "A request could not be passed on", "backend", b.name, "request_id", e.id, "error", err)
+	}
 	if e.body.failure.Load() != nil {
 		w.Header().Set("Connection", "close")
 	}

@@ -144,7 +144,11 @@ func TestBadBackends(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			g := start(t, test.backend, func(c *config.Config) { c.RequestTimeout = 300 * time.Millisecond })
+			g := start(t, test.backend, func(c *config.Config) {
+				if name == "slow" {
+					c.RequestTimeout = 300 * time.Millisecond
+				}
+			})
 			for path, body := range map[string]string{"/api/v1/documents": "", "/api/v1/search": `{"query": "a"}`, "/api/v1/auth/token": `{"username": "a", "password": "b"}`} {
 				method := "GET"
 				if body != "" {

@@ -96,15 +96,6 @@ func (s *Server) askStream(ctx context.Context, question []byte, r *http.Request
 		response.Body.Close()
 		return nil, err
 	}
-	if response.StatusCode != http.StatusOK {
-		defer response.Body.Close()
-		said := apierror.Body{Error: &apierror.Error{}}
-		if err := json.NewDecoder(response.Body).Decode(&said); err != nil {
-			return nil, s.algo.unfit("status", response.Status)
-		}
-		said.Error.Status = response.StatusCode
-		return nil, said.Error
-	}
 	return response, nil
 }
 

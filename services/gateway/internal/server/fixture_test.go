@@ -67,8 +67,8 @@ func start(t *testing.T, backend http.Handler, tweak ...func(*config.Config)) *g
 	}
 	c := config.Config{
 		JWTKeysFile: path, JWTLifetime: 24 * time.Hour, CORSOrigins: []string{"https://voicehelper.local"},
-		MaxConcurrent: 100, MaxUploadBytes: 4 << 20, RequestTimeout: 2 * time.Second, UploadTimeout: 5 * time.Second, ClientStall: 2 * time.Second,
-		StreamIdle: 2 * time.Second, StreamTimeout: 10 * time.Second, Grace: 2 * time.Second,
+		MaxConcurrent: 100, MaxUploadBytes: 4 << 20, RequestTimeout: 10 * time.Second, UploadTimeout: 30 * time.Second, ClientStall: 10 * time.Second,
+		StreamIdle: 10 * time.Second, StreamTimeout: 30 * time.Second, Grace: 2 * time.Second,
 		Algo: at, Speech: at, TTS: at, Voice: at,
 	}
 	for _, change := range tweak {

@@ -111,8 +111,13 @@ func TestUploadThatIsTooLarge(t *testing.T) {
 	request.Header.Set("Content-Type", "multipart/form-data; boundary=x")
 	request.ContentLength = -1 // it says nothing beforehand
 	g.refused(request, 413, "body")
-	if n := <-read; n == -1 || n > 1<<20 {
-		t.Errorf("the backend got %d bytes and took them for whole, or got more than the limit", n)
+	select {
+	case n := <-read:
+		if n == -1 || n > 1<<20 {
+			t.Errorf("the backend got %d bytes and took them for whole, or got more than the limit", n)
+		}
+	case <-time.After(5 * time.Second):
+		t.Error("the backend was not asked")
 	}
 }
 
@@ -129,7 +134,7 @@ func TestRates(t *testing.T) {
 		}
 	}
 	response, _ := g.refused(ask("user-aaaa"), 429, "user")
-	if after := response.Header.Get("Retry-After"); after != "20" {
+	if after := response.Header.Get("Retry-After"); after < "15" || after > "20" {
 		t.Errorf("try again after %q", after)
 	}
 	if response, _ := g.do(ask("user-bbbb")); response.StatusCode != 200 {
@@ -235,8 +240,8 @@ func TestAddressBehindProxies(t *testing.T) {
 
 // Clients that are slow, in every part of a request.
 func TestSlowClients(t *testing.T) {
-	g := start(t, says(200, `{}`), func(c *config.Config) { c.ClientStall = 200 * time.Millisecond })
-	g.http.ReadHeaderTimeout = 200 * time.Millisecond
+	g := start(t, says(200, `{}`), func(c *config.Config) { c.ClientStall = time.Second })
+	g.http.ReadHeaderTimeout = time.Second
 	call := func(text string) (string, time.Duration) {
 		t.Helper()
 		began := time.Now()
@@ -267,7 +272,7 @@ func TestSlowClients(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			said, took := call(test.text)
-			if !strings.HasPrefix(said, test.begins) || took > 3*time.Second {
+			if !strings.HasPrefix(said, test.begins) || took > 10*time.Second {
 				t.Errorf("found %q after %v", said, took)
 			}
 		})
@@ -280,7 +285,7 @@ func TestSlowClients(t *testing.T) {
 		defer connection.Close()
 		fmt.Fprintf(connection, "POST /api/v1/search HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 8\r\nAuthorization: %s\r\n\r\n", good)
 		for range 8 {
-			time.Sleep(60 * time.Millisecond)
+			time.Sleep(150 * time.Millisecond)
 			fmt.Fprint(connection, "a")
 		}
 		response, err := http.ReadResponse(bufio.NewReader(connection), nil)

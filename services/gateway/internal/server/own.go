@@ -198,16 +198,8 @@ func (s *Server) verify(ctx context.Context, login []byte, r *http.Request, e *e
 	if err != nil {
 		return account{}, err
 	}
-	if response.StatusCode != http.StatusOK {
-		var said apierror.Body
-		if err := json.Unmarshal(text, &said); err != nil || said.Error == nil {
-			return account{}, s.algo.unfit("status", response.Status)
-		}
-		said.Error.Status = response.StatusCode
-		return account{}, said.Error
-	}
 	var found account
-	if json.Unmarshal(text, &found) != nil || !(token.Identity{ID: found.ID, Role: found.Role}).Valid() {
+	if response.StatusCode != http.StatusOK || json.Unmarshal(text, &found) != nil || !(token.Identity{ID: found.ID, Role: found.Role}).Valid() {
 		return account{}, s.algo.unfit("kind", "no user")
 	}
 	return found, nil

@@ -16,7 +16,6 @@ const (
 	mostMessage  = 1 << 20          // bytes of a WebSocket's message
 	pingEvery    = 20 * time.Second // so that a connection that is dead is known, and proxies do not close one that is silent
 	messageMoves = 10 * time.Second // for a peer to take a message, or to answer a ping
-	longestClose = 123              // bytes of a reason, by the protocol
 )
 
 // errExpired is the cause with which a socket ends that outlives its token.
@@ -85,7 +84,7 @@ func (s *Server) dial(ctx context.Context, w http.ResponseWriter, r *http.Reques
 		return far
 	}
 	if response != nil && response.StatusCode >= http.StatusBadRequest {
-		err = b.unfit("status", response.Status)
+		err = b.refusal(response)
 	}
 	b.fail(w, r.WithContext(dialing), e, err)
 	return nil
@@ -106,8 +105,8 @@ func exchangeMessages(ctx context.Context, near, far *websocket.Conn) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	ended := make(chan error, 4)
-	go func() { ended <- side{true, pump(ctx, far, near)} }()
-	go func() { ended <- side{false, pump(ctx, near, far)} }()
+	go func() { ended <- pump(ctx, far, near, true) }()
+	go func() { ended <- pump(ctx, near, far, false) }()
 	go func() { ended <- side{true, keepAlive(ctx, near)} }()
 	go func() { ended <- side{false, keepAlive(ctx, far)} }()
 	select {
@@ -118,19 +117,18 @@ func exchangeMessages(ctx context.Context, near, far *websocket.Conn) error {
 	}
 }
 
-// pump passes messages one way. Its error is that of the side it reads from; where the other one does not take a message, it is known by that
-// one's own pump or ping.
-func pump(ctx context.Context, to, from *websocket.Conn) error {
+// pump passes messages one way until one of the two ends it.
+func pump(ctx context.Context, to, from *websocket.Conn, fromClient bool) error {
 	for {
 		kind, message, err := from.Read(context.Background()) // a context would cut the connection instead of closing it
 		if err != nil {
-			return err
+			return side{fromClient, err}
 		}
 		moving, done := context.WithTimeout(ctx, messageMoves)
 		err = to.Write(moving, kind, message)
 		done()
 		if err != nil {
-			return err
+			return side{!fromClient, err}
 		}
 	}
 }
@@ -169,7 +167,6 @@ func hangUp(near, far *websocket.Conn, err error) {
 		if code == websocket.StatusNoStatusRcvd {
 			code = websocket.StatusNormalClosure
 		}
-		reason = reason[:min(len(reason), longestClose)]
 	case bySide(err) == "source": // cut: the client should know that it was not its own doing
 		code = websocket.StatusInternalError
 	}
