@@ -6,12 +6,11 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 import aio_pika
 from aio_pika.abc import AbstractExchange, AbstractIncomingMessage, AbstractRobustConnection
-from aiormq.exceptions import AMQPError
+from aio_pika.exceptions import CONNECTION_EXCEPTIONS
 from voicehelper_common import trace_headers
 from yarl import URL
 
@@ -22,7 +21,6 @@ from .settings import AlgoSettings
 PUBLISH_SECONDS = 10
 
 
-
 @dataclass(frozen=True)
 class Job:
     """What a worker is asked to do with a document; `kind`: ingest or delete."""
@@ -30,6 +28,16 @@ class Job:
     job_id: UUID
     document_id: UUID
     kind: str
+
+    @classmethod
+    def read(cls, body: bytes) -> Job:
+        """The job of a message.
+
+        Raises:
+            ValueError, KeyError, TypeError: it holds none.
+        """
+        found = json.loads(body)
+        return cls(UUID(found["job_id"]), UUID(found["document_id"]), str(found["kind"]))
 
 
 class Jobs:
@@ -57,25 +65,20 @@ class Jobs:
             message_id=str(job.job_id),
             headers=dict(trace_headers()),
         )
-        with calling("rabbitmq", *aio_pika.exceptions.CONNECTION_EXCEPTIONS, AMQPError):
+        with calling("rabbitmq", *CONNECTION_EXCEPTIONS):
             async with asyncio.timeout(PUBLISH_SECONDS):
                 exchange = await self._exchange.get()
                 await exchange.publish(message, routing_key=f"documents.ingest.{job.kind}", mandatory=True)
 
-    async def receive(self) -> AsyncIterator[tuple[Job, AbstractIncomingMessage]]:
+    async def receive(self) -> AsyncIterator[AbstractIncomingMessage]:
         """Jobs as they come, one at a time; the receiver acknowledges each message. Goes on over lost connections."""
-        with calling("rabbitmq", *aio_pika.exceptions.CONNECTION_EXCEPTIONS, AMQPError):
+        with calling("rabbitmq", *CONNECTION_EXCEPTIONS):
             channel = await (await self._connection.get()).channel()
             await channel.set_qos(prefetch_count=1)
             queue = await channel.get_queue(self._settings.rabbitmq_queue)
             async with queue.iterator() as messages:
                 async for message in messages:
-                    yield self._read(message), message
-
-    @staticmethod
-    def _read(message: AbstractIncomingMessage) -> Job:
-        body: dict[str, Any] = json.loads(message.body)
-        return Job(UUID(body["job_id"]), UUID(body["document_id"]), str(body["kind"]))
+                    yield message
 
     async def _connect(self) -> AbstractRobustConnection:
         settings = self._settings

@@ -34,8 +34,6 @@ class Memory:
     def __init__(self, settings: AlgoSettings) -> None:
         kind = RedisCluster if settings.redis_cluster else Redis
         options: dict[str, Any] = {} if settings.redis_cluster else {"retry": Retry(ExponentialWithJitterBackoff(cap=1, base=0.05), 3)}
-        if settings.redis_tls:
-            options |= {"ssl": True, "ssl_ca_certs": settings.trust_file()}
         self._redis: Any = kind(
             host=settings.redis_host,
             port=settings.redis_port,
@@ -43,6 +41,7 @@ class Memory:
             password=settings.redis_password.get_secret_value(),
             socket_timeout=5,
             socket_connect_timeout=3,
+            ssl=settings.redis_tls,  # it trusts what SSL_CERT_FILE holds
             decode_responses=True,
             **options,
         )
