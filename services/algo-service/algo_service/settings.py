@@ -87,8 +87,9 @@ class AlgoSettings(Settings):
     answer_tokens: int = Field(256, ge=1, description="longest answer")
     context_tokens: int = Field(1000, ge=100, description="of documents in the prompt, at most")
     history_tokens: int = Field(300, ge=0, description="of the conversation so far in the prompt, at most")
-    speech_service_url: str = Field("ws://speech-service:8002/stream", description="WebSocket of speech to text")
-    tts_service_url: str = "http://tts-service:8003"
+    speech_url: str = Field("ws://speech-service:8002/stream", description="WebSocket of speech to text")
+    tts_url: str = Field("http://tts-service:8003/stream", description="where text to speech takes a text; …/synthesize of one that does not stream")
+    voice_streams: int = Field(20, ge=1, description="spoken conversations of one process at once")
 
     # Documents
     max_upload_size: int = Field(100 * 2**20, ge=1024, description="bytes of one upload")
