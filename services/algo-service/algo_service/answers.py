@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 from prometheus_client import Counter, Histogram
+
 from voicehelper_common import ApiError, span
 
 from .failures import Unavailable

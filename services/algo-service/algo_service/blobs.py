@@ -33,7 +33,11 @@ class Blobs:
     async def __aenter__(self) -> Blobs:
         settings = self._settings
         config = AioConfig(
-            connect_timeout=5, read_timeout=30, retries={"max_attempts": 3, "mode": "standard"}, s3={"addressing_style": "path"}, max_pool_connections=8
+            connect_timeout=5,
+            read_timeout=30,
+            retries={"max_attempts": 3, "mode": "standard"},
+            s3={"addressing_style": "path"},
+            max_pool_connections=8,
         )
         client = get_session().create_client(
             "s3",

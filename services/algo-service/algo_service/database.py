@@ -45,11 +45,16 @@ async def migrate(pool: asyncpg.Pool) -> int:
         RuntimeError: the schema is newer than this program.
         asyncpg.PostgresError, OSError: PostgreSQL refuses or is away.
     """
-    files = sorted((path for path in resources.files(__package__).joinpath("migrations").iterdir() if path.name.endswith(".sql")), key=lambda path: path.name)
+    files = sorted(
+        (path for path in resources.files(__package__).joinpath("migrations").iterdir() if path.name.endswith(".sql")),
+        key=lambda path: path.name,
+    )
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock($1)", MIGRATION_LOCK)
         await connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
-        await connection.execute("CREATE TABLE IF NOT EXISTS versions (version int PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())")
+        await connection.execute(
+            "CREATE TABLE IF NOT EXISTS versions (version int PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
+        )
         present = await connection.fetchval("SELECT coalesce(max(version), 0) FROM versions")
         if present > len(files):
             raise RuntimeError(f"the database has version {present} of the schema, this program knows {len(files)}")

@@ -13,6 +13,7 @@ import nats.errors
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from nats.aio.client import Client
+
 from voicehelper_common import trace_headers
 
 from .failures import Unavailable, calling

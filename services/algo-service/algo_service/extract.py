@@ -92,8 +92,6 @@ def read(file: BinaryIO, kind: Kind, limits: Limits, name: str = "") -> Iterator
                 raise DocumentError(422, f"bytes in {name or 'the text'} that are not UTF-8", "text in UTF-8") from error
 
 
-
-
 def _pages(file: BinaryIO, name: str) -> Iterator[Part]:
     from pypdf import PdfReader
     from pypdf.errors import PyPdfError
@@ -138,7 +136,11 @@ def main() -> None:
         print(json.dumps({"status": error.status, "found": error.found, "wanted": error.wanted}), file=sys.stderr)
         sys.exit(_UNREADABLE)
     except (MemoryError, RecursionError, zipfile.BadZipFile, EOFError) as error:
-        found = {"status": 422, "found": f"a document that cannot be read ({type(error).__name__})", "wanted": "one within the limits of memory"}
+        found = {
+            "status": 422,
+            "found": f"a document that cannot be read ({type(error).__name__})",
+            "wanted": "one within the limits of memory",
+        }
         print(json.dumps(found), file=sys.stderr)
         sys.exit(_UNREADABLE)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from prometheus_client import Counter
+
 from voicehelper_common import ApiError
 
 from .formats import DocumentError

@@ -123,9 +123,13 @@ def archive_members(file: BinaryIO, limits: Limits) -> list[tuple[zipfile.ZipInf
             continue
         whole += entry.file_size
         if whole > limits.archive_size:
-            raise DocumentError(413, f"an archive of more than {limits.archive_size} bytes, unpacked", f"at most {limits.archive_size} bytes")
+            raise DocumentError(
+                413, f"an archive of more than {limits.archive_size} bytes, unpacked", f"at most {limits.archive_size} bytes"
+            )
         if entry.file_size > limits.archive_ratio * max(entry.compress_size, 1024):
-            raise DocumentError(413, f"a file that grows to {entry.file_size} bytes from {entry.compress_size}", f"at most {limits.archive_ratio} times")
+            raise DocumentError(
+                413, f"a file that grows to {entry.file_size} bytes from {entry.compress_size}", f"at most {limits.archive_ratio} times"
+            )
         kind = _SUFFIXES.get(path.suffix.lower())
         if kind in (None, "zip"):
             raise DocumentError(415, f"the file {entry.filename[-60:]!r} in an archive", "texts in UTF-8, Markdown, HTML or PDF in it")

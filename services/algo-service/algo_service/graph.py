@@ -92,7 +92,13 @@ class Graph:
 
     async def related(self, query: str, hits: Sequence[str], owner: UUID, operator: bool, most: int) -> list[str]:
         """Ids of up to `most` chunks that name what the question names, or what the chunks `hits` name; the closest first."""
-        asked = {"keys": [key(name) for name in entities(query)], "hits": list(hits), "owner": str(owner), "operator": operator, "most": most}
+        asked = {
+            "keys": [key(name) for name in entities(query)],
+            "hits": list(hits),
+            "owner": str(owner),
+            "operator": operator,
+            "most": most,
+        }
         with _asking():
             found = await self._driver.execute_query(_RELATED, asked, database_=self._database, routing_="r")
         return [record["id"] for record in found.records]

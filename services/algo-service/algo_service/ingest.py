@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 from uuid import UUID, uuid4
 
 from prometheus_client import Counter, Histogram
+
 from voicehelper_common import span
 
 from .blobs import Blobs
@@ -125,7 +126,15 @@ class Work:
     """What a worker does with a job. Every step may be done again and changes nothing then."""
 
     def __init__(
-        self, settings: AlgoSettings, records: Records, blobs: Blobs, texts: Texts, graph: Graph, models: Models, events: Events, status: Status
+        self,
+        settings: AlgoSettings,
+        records: Records,
+        blobs: Blobs,
+        texts: Texts,
+        graph: Graph,
+        models: Models,
+        events: Events,
+        status: Status,
     ) -> None:
         self._settings = settings
         self._records, self._blobs, self._texts, self._graph, self._models = records, blobs, texts, graph, models
@@ -233,5 +242,3 @@ class Work:
         await self._records.fail(job.job_id, error)
         await self._status.tell(str(job.document_id), **facts, status="failed", error=error)
         ended.labels(job.kind, "failed").inc()
-
-

@@ -11,8 +11,9 @@ from uuid import UUID
 import aio_pika
 from aio_pika.abc import AbstractExchange, AbstractIncomingMessage, AbstractRobustConnection
 from aio_pika.exceptions import CONNECTION_EXCEPTIONS
-from voicehelper_common import trace_headers
 from yarl import URL
+
+from voicehelper_common import trace_headers
 
 from .failures import calling
 from .lazy import Lazy
@@ -84,7 +85,10 @@ class Jobs:
         settings = self._settings
         url = URL(settings.rabbitmq_url).with_user(settings.rabbitmq_user).with_password(settings.rabbitmq_password.get_secret_value())
         return await aio_pika.connect_robust(
-            url, ssl_context=settings.trust() if url.scheme == "amqps" else None, timeout=8, client_properties={"connection_name": "algo-service"}
+            url,
+            ssl_context=settings.trust() if url.scheme == "amqps" else None,
+            timeout=8,
+            client_properties={"connection_name": "algo-service"},
         )
 
     async def _open_exchange(self) -> AbstractExchange:

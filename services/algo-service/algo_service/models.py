@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+
 from voicehelper_common import http_client
 
 from .failures import Unavailable, calling
@@ -71,7 +72,9 @@ class Models:
     async def remove(self, ids: Sequence[str]) -> None:
         """Remove vectors; no error for an id that is not there."""
         for first in range(0, len(ids), REMOVE_AT_ONCE):
-            await self._post("faiss-service", f"{self._settings.faiss_service_url}/delete", {"ids": list(ids[first : first + REMOVE_AT_ONCE])})
+            await self._post(
+                "faiss-service", f"{self._settings.faiss_service_url}/delete", {"ids": list(ids[first : first + REMOVE_AT_ONCE])}
+            )
 
     async def index(self) -> dict[str, Any]:
         """What faiss-service says of its index."""

@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 import asyncpg
+
 from voicehelper_common import Lifecycle
 
 from .answers import Answers

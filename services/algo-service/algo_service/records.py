@@ -100,7 +100,10 @@ class Records:
         """A document that the caller may see."""
         with asking():
             return await self._pool.fetchrow(
-                f"SELECT {_DOCUMENT} FROM documents d WHERE d.id = $1 AND {_VISIBLE.format(2, 3)}", document_id, caller.user_id, caller.operator
+                f"SELECT {_DOCUMENT} FROM documents d WHERE d.id = $1 AND {_VISIBLE.format(2, 3)}",
+                document_id,
+                caller.user_id,
+                caller.operator,
             )
 
     async def documents(self, caller: Caller, limit: int, before: int) -> list[asyncpg.Record]:

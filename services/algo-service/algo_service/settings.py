@@ -6,6 +6,7 @@ import ssl
 from typing import Literal
 
 from pydantic import Field, SecretStr
+
 from voicehelper_common import Settings
 
 from .formats import Limits
@@ -88,7 +89,9 @@ class AlgoSettings(Settings):
     context_tokens: int = Field(1000, ge=100, description="of documents in the prompt, at most")
     history_tokens: int = Field(300, ge=0, description="of the conversation so far in the prompt, at most")
     speech_url: str = Field("ws://speech-service:8002/stream", description="WebSocket of speech to text")
-    tts_url: str = Field("http://tts-service:8003/stream", description="where text to speech takes a text; …/synthesize of one that does not stream")
+    tts_url: str = Field(
+        "http://tts-service:8003/stream", description="where text to speech takes a text; …/synthesize of one that does not stream"
+    )
     voice_streams: int = Field(20, ge=1, description="spoken conversations of one process at once")
 
     # Documents

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+
 from voicehelper_common import http_client
 
 from .chunking import Chunk
@@ -90,7 +91,9 @@ class Texts:
     async def remove(self, document_id: UUID) -> None:
         """Remove a document's chunks; no error where there are none."""
         asked = {"query": {"term": {"document_id": str(document_id)}}}
-        answer = await self._ask("POST", "/_delete_by_query?refresh=true&conflicts=proceed", json=asked, absent={"failures": [], "version_conflicts": 0})
+        answer = await self._ask(
+            "POST", "/_delete_by_query?refresh=true&conflicts=proceed", json=asked, absent={"failures": [], "version_conflicts": 0}
+        )
         if answer["failures"] or answer["version_conflicts"]:
             raise Unavailable("elasticsearch", "not every chunk was removed")
 

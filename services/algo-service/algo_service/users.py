@@ -40,7 +40,9 @@ class Users:
     async def page(self, limit: int, after: int) -> list[asyncpg.Record]:
         """Up to `limit` users, newest first, before the place `after`."""
         with asking():
-            return await self._pool.fetch(f"SELECT place, {_COLUMNS} FROM users WHERE place < $2 ORDER BY place DESC LIMIT $1", limit, after)
+            return await self._pool.fetch(
+                f"SELECT place, {_COLUMNS} FROM users WHERE place < $2 ORDER BY place DESC LIMIT $1", limit, after
+            )
 
     async def add(self, username: str, password: str, role: Role) -> asyncpg.Record | None:
         """A new user; None where the name is taken."""

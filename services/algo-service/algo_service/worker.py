@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 
 from aio_pika.abc import AbstractIncomingMessage
 from fastapi import FastAPI
+
 from voicehelper_common import create_app, read_settings, serve
 
 from . import __version__

@@ -13,10 +13,11 @@ from typing import Any, Protocol
 
 import httpx
 from prometheus_client import Counter, Histogram
-from voicehelper_common import trace_headers
-from voicehelper_common.errors import error_body
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
+
+from voicehelper_common import trace_headers
+from voicehelper_common.errors import error_body
 
 from .sentences import Sentences
 from .synthesis import Voice
@@ -113,7 +114,9 @@ class Dialogue:
             while True:
                 began = time.monotonic()
                 try:
-                    async with connect(self._speech_url, additional_headers=trace_headers(), open_timeout=5, max_size=2**20, compression=None) as link:
+                    async with connect(
+                        self._speech_url, additional_headers=trace_headers(), open_timeout=5, max_size=2**20, compression=None
+                    ) as link:
                         await self._listen(link)
                 except (OSError, TimeoutError, InvalidHandshake, ConnectionClosed) as error:
                     code = error.rcvd.code if isinstance(error, ConnectionClosed) and error.rcvd else 1006

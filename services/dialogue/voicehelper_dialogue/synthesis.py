@@ -6,6 +6,7 @@ import struct
 from collections.abc import AsyncIterator
 
 import httpx
+
 from voicehelper_common import http_client
 
 _HEADER_MOST = 4096

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request
+
 from voicehelper_common import create_app
 from voicehelper_common.errors import on_http_error
 
@@ -25,10 +26,12 @@ def make_app(settings: AlgoSettings) -> FastAPI:
             app.state.parts = parts
             yield
 
-    app = create_app("algo-service", __version__, settings, description="Documents, search, answers, conversations and users.", lifespan=lifespan)
+    app = create_app(
+        "algo-service", __version__, settings, description="Documents, search, answers, conversations and users.", lifespan=lifespan
+    )
 
     @app.exception_handler(Unavailable)
-    async def on_unavailable(request: Request, error: Unavailable):  # noqa: ANN202 - FastAPI would take it for the model of an answer
+    async def on_unavailable(request: Request, error: Unavailable):
         return await on_http_error(request, error.as_error())
 
     for routes in (documents, query, conversations, users, voice):

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 from fastapi import Depends, Header, Query
 from fastapi.requests import HTTPConnection
+
 from voicehelper_common import ApiError
 
 from ..parts import Parts

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
+
 from voicehelper_common import ApiError
 
 from .common import CallerOf, Cursor, Limit, PartsOf, moment

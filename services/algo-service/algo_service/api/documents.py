@@ -14,6 +14,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
+
 from voicehelper_common import ApiError
 from voicehelper_common.errors import explain
 
@@ -146,7 +147,9 @@ async def _from_form(request: Request, parts: PartsOf, caller: CallerOf) -> Any:
         if not isinstance(file, UploadFile):
             raise ApiError(400, "file", "nothing" if file is None else "a text", "a file")
         if not isinstance(title, str) or len(title) > 300:
-            raise ApiError(400, "title", "a file" if not isinstance(title, str) else f"{len(title)} characters", "a text of at most 300 characters")
+            raise ApiError(
+                400, "title", "a file" if not isinstance(title, str) else f"{len(title)} characters", "a text of at most 300 characters"
+            )
         name = (file.filename or "").replace("\\", "/").rpartition("/")[2][:255]
         return await parts.intake.take(file.file, name, title.strip(), caller)
 

@@ -11,6 +11,7 @@ from uuid import UUID
 from fastapi import APIRouter, Header
 from pydantic import BaseModel, ConfigDict, Field
 from sse_starlette import EventSourceResponse, ServerSentEvent
+
 from voicehelper_common import ApiError
 
 from ..answers import Answers, Turn
@@ -70,7 +71,12 @@ class Answer(BaseModel):
     usage: dict[str, int]
 
 
-_STREAM = {200: {"model": Answer, "content": {"text/event-stream": {"schema": {"type": "string", "description": "events sources, token…, then done or error"}}}}}
+_STREAM = {
+    200: {
+        "model": Answer,
+        "content": {"text/event-stream": {"schema": {"type": "string", "description": "events sources, token…, then done or error"}}},
+    }
+}
 
 
 @router.post("/search", response_model=Found)

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
+
 from voicehelper_common import ApiError
 
 from .common import Cursor, Limit, OperatorOf, PartsOf, page, place_of

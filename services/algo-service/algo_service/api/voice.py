@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
+
 from voicehelper_common import ApiError
 from voicehelper_common.errors import error_body
 from voicehelper_dialogue import Dialogue, DialogueError, Piece, Voice
