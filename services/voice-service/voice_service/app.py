@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from fastapi import FastAPI, WebSocket, WebSocketDisconnect
 from prometheus_client import Counter, Gauge, Histogram
@@ -23,9 +22,8 @@ from .settings import VoiceSettings
 
 _log = logging.getLogger(__name__)
 PROTOCOL = "voicehelper.v1"
-_REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 _WRONG, _POLICY, _FAILED, _RESTART, _BUSY = 1003, 1008, 1011, 1012, 1013  # close codes
-calls = Gauge("voice_calls", "Calls that are being held")
+calls = Gauge("voice_calls_active", "Calls that are being held")
 ended = Counter("voice_calls_total", "Calls by how they ended", ["outcome"])
 seconds = Histogram("voice_call_seconds", "Length of calls", buckets=(1, 5, 15, 30, 60, 120, 300, 600, 1800, 3600))
 
@@ -111,9 +109,4 @@ def _user(socket: WebSocket) -> dict[str, str] | None:
         user_id = str(UUID(socket.headers.get("x-user-id", "")))
     except ValueError:
         return None
-    given = socket.headers.get("x-request-id", "")
-    return {
-        "X-User-Id": user_id,
-        "X-User-Role": socket.headers.get("x-user-role", "user"),
-        "X-Request-Id": given if _REQUEST_ID.fullmatch(given) else str(uuid4()),
-    }
+    return {"X-User-Id": user_id, "X-User-Role": socket.headers.get("x-user-role", "user")}
