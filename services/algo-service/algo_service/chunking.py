@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 _CJK = re.compile(r"[\u3400-\u9fff\uf900-\ufaff\u3040-\u30ff\uac00-\ud7af]")
 _WORD = re.compile(r"[^\W\u3400-\u9fff\uf900-\ufaff\u3040-\u30ff\uac00-\ud7af]+")
-_SENTENCE = re.compile(r".+?(?:[。！？；…]+[”’」』）]*|[.!?;]+[\"')\]]*(?=\s|$)|\n+|$)", re.DOTALL)
+_SENTENCE = re.compile(r".+?(?:[。！？；…]+[”’」』）]*|[.!?;]+[\"')\]]*(?=\s|$)|\n+|$)", re.DOTALL)  # noqa: RUF001
 _BLANKS = re.compile(r"[^\S\n]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
@@ -31,7 +31,7 @@ class Chunk:
 
 
 def tokens(text: str) -> int:
-    """About how many tokens a model makes of a text: one of a CJK character, four of three other words, and one at least of eight letters."""
+    """About how many tokens a model makes of a text: one of a CJK character, four of three other words, one at least of eight letters."""
     words = _WORD.findall(text)
     return len(_CJK.findall(text)) + max(-(len(words) * -4 // 3), sum(len(word) for word in words) // 8)
 

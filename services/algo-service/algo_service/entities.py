@@ -10,10 +10,13 @@ import rjieba
 _CHINESE = re.compile(r"[\u3400-\u9fff]")
 _NAMES = frozenset({"nr", "ns", "nt", "nz", "nrt", "nrfg"})  # persons, places, organisations, other proper nouns
 _TITLED = re.compile(r"[《「『“\"]([^《》「」『』“”\"\n]{2,40})[》」』”\"]")
-_CAPITALISED = re.compile(r"\b[A-Z][\w&.'’-]*[\w](?:[ -](?:of |the |de |von |van )?[A-Z0-9][\w&.'’-]*[\w]){0,4}")
+_CAPITALISED = re.compile(r"\b[A-Z][\w&.'’-]*[\w](?:[ -](?:of |the |de |von |van )?[A-Z0-9][\w&.'’-]*[\w]){0,4}")  # noqa: RUF001
 _CODED = re.compile(r"\b(?=\w*\d)(?=\w*[A-Za-z])[A-Za-z0-9][\w-]{1,30}\b", re.ASCII)  # product and part numbers
 _OPENERS = re.compile(r"(?:^|[.!?:;\n]\s*|[-*#>]\s+)\W*$")
-_COMMON = frozenset(["a", "an", "and", "are", "as", "at", "be", "but", "by", "can", "do", "for", "from", "have", "he", "how", "i", "if", "in", "is", "it", "may", "no", "not", "of", "on", "or", "please", "she", "so", "that", "the", "their", "there", "these", "they", "this", "to", "we", "what", "when", "where", "which", "who", "why", "will", "with", "you", "your"])  # fmt: skip
+_COMMON = frozenset(
+    "a an and are as at be but by can do for from have he how i if in is it may no not of on or please she so that the their there these they"
+    " this to we what when where which who why will with you your".split()
+)
 LONGEST = 60
 
 

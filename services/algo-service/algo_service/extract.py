@@ -1,7 +1,7 @@
-"""The text of a document. Documents are strangers' data, so a process of its own reads them, with bounded memory, time and no files to write.
+"""The text of a document. Documents are strangers' data: a process of its own reads them, with bounded memory and time, and writes no files.
 
-`python -m algo_service.extract PATH KIND` prints one JSON object a part, `{"name", "text"}`; what is wrong with a document is an object with
-`error`, and status 3.
+`python -m algo_service.extract PATH KIND LIMITS` prints one JSON object a part, `{"name", "text"}`; what is wrong with a document is an
+object on standard error, and status 3.
 """
 
 from __future__ import annotations

@@ -12,8 +12,8 @@ from typing import BinaryIO, Literal
 
 @dataclass(frozen=True)
 class Limits:
-    """What one document may take: files of an archive, their bytes unpacked, times that one may grow, characters of text, and of the process
-    that reads it bytes of address space and seconds of a processor."""
+    """What one document may take: files of an archive, their bytes unpacked, times that one may grow, characters of text, and of the
+    process that reads it bytes of address space and seconds of a processor."""
 
     archive_entries: int = 500
     archive_size: int = 200 * 2**20
@@ -40,8 +40,15 @@ CONTENT_TYPES: dict[Kind, str] = {
     "zip": "application/zip",
 }
 _SUFFIXES: dict[str, Kind] = {
-    ".txt": "text", ".text": "text", ".md": "markdown", ".markdown": "markdown", ".html": "html", ".htm": "html", ".pdf": "pdf", ".zip": "zip",
-}  # fmt: skip
+    ".txt": "text",
+    ".text": "text",
+    ".md": "markdown",
+    ".markdown": "markdown",
+    ".html": "html",
+    ".htm": "html",
+    ".pdf": "pdf",
+    ".zip": "zip",
+}
 WANTED = "a text in UTF-8, Markdown, HTML, PDF, or a zip of these"
 _PIECE = 1 << 20
 
@@ -104,7 +111,7 @@ def archive_members(file: BinaryIO, limits: Limits) -> list[tuple[zipfile.ZipInf
     """Files of an archive that will be read, by its directory; nothing is unpacked. What systems hide in archives is left out.
 
     Raises:
-        DocumentError: 400 a name that leaves the folder, a link, encrypted, or no file at all; 413 too many or too large; 415 a file of another kind.
+        DocumentError: 400 a name that leaves the folder, a link, encrypted, or no file at all; 413 too many or too large; 415 another kind.
     """
     try:
         with zipfile.ZipFile(file) as archive:

@@ -1,4 +1,4 @@
-"""Documents on their way in and out: taken when they are safe, then brought into every index by a worker, step by step and as often as it takes."""
+"""Documents on their way in and out: taken when they are safe, then brought into every index by a worker, step by step."""
 
 from __future__ import annotations
 
@@ -70,8 +70,8 @@ class Intake:
             if known := await self._records.same(caller.user_id, new.sha256):
                 return await self._known(known, caller)
             raise Unavailable("postgresql", "the same document is being removed")
-        # From here on nothing is taken back: another request may have been told of the row meanwhile. A job that was not confirmed is sent again by
-        # whoever asks again, or by a worker that finds it stale.
+        # From here on nothing is taken back: another request may have been told of the row meanwhile. A job that was not confirmed is sent
+        # again by whoever asks again, or by a worker that finds it stale.
         await self._jobs.send(Job(job_id, document_id, "ingest"))
         taken.labels(new.kind).inc()
         await self._status.tell(str(document_id), job_id=str(job_id), owner=str(caller.user_id), status="queued")

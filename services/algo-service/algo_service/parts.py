@@ -67,7 +67,7 @@ async def open_parts(settings: AlgoSettings) -> AsyncIterator[Parts]:
 
 @asynccontextmanager
 async def watching(parts: Parts, lifecycle: Lifecycle, *needed: str) -> AsyncIterator[None]:
-    """Keep the schema, and look every few seconds whether what is `needed` (postgresql, redis) answers: without it there is no readiness."""
+    """Keep the schema, and look every few seconds whether what is `needed` (postgresql, redis) answers: else there is no readiness."""
     reasons = dict.fromkeys(needed, "not asked yet")
     for name in needed:
         lifecycle.require(name, lambda name=name: reasons[name])

@@ -84,7 +84,8 @@ class Records:
         with asking():
             async with self._pool.acquire() as connection, connection.transaction():
                 owner = await connection.fetchval(
-                    "UPDATE documents SET status = 'deleting' WHERE id = $1 AND status <> 'deleting' AND (owner = $2 OR $3) RETURNING owner",
+                    "UPDATE documents SET status = 'deleting'"
+                    " WHERE id = $1 AND status <> 'deleting' AND (owner = $2 OR $3) RETURNING owner",
                     document_id,
                     caller.user_id,
                     caller.operator,
@@ -149,7 +150,7 @@ class Records:
         return {**row, "jobs": dict.fromkeys(("queued", "running", "done", "failed"), 0) | {job["status"]: job["number"] for job in jobs}}
 
     async def texts(self, ids: Sequence[str], caller: Caller) -> dict[str, asyncpg.Record]:
-        """Of chunks, by id: document_id, number, part, text, title, filename. Only of documents that are ready and that the caller may see."""
+        """Of chunks, by id: document_id, number, part, text, title, filename. Only of documents that are ready and visible to the caller."""
         pairs = [(UUID(document), int(number)) for document, _, number in (chunk.partition(":") for chunk in ids)]
         with asking():
             rows = await self._pool.fetch(
@@ -247,7 +248,8 @@ class Records:
         """Jobs that nobody has touched for so long; touched by this, so that of several workers one has each."""
         with asking():
             return await self._pool.fetch(
-                f"UPDATE jobs SET updated_at = now() WHERE status IN ('queued', 'running') AND updated_at < now() - $1 * interval '1 s' RETURNING {_JOB}",
+                "UPDATE jobs SET updated_at = now()"
+                f" WHERE status IN ('queued', 'running') AND updated_at < now() - $1 * interval '1 s' RETURNING {_JOB}",
                 seconds,
             )
 

@@ -49,7 +49,8 @@ class Users:
         hashed = await self._hash(password)
         with asking():
             return await self._pool.fetchrow(
-                f"INSERT INTO users (id, username, password_hash, role) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING RETURNING {_COLUMNS}",
+                "INSERT INTO users (id, username, password_hash, role) VALUES ($1, $2, $3, $4)"
+                f" ON CONFLICT DO NOTHING RETURNING {_COLUMNS}",
                 uuid4(),
                 username,
                 hashed,

@@ -35,7 +35,7 @@ async def consume(parts: Parts) -> None:
 
 
 async def handle(parts: Parts, message: AbstractIncomingMessage) -> None:
-    """Do the job of one message. One that cannot be read is put aside, where the queue's policy says; one that cannot be done now goes back."""
+    """Do the job of one message. One that cannot be read is put aside, where the queue says; one that cannot be done now goes back."""
     try:
         job = Job.read(message.body)
     except (ValueError, KeyError, TypeError, json.JSONDecodeError):

@@ -62,11 +62,19 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     if not BINARIES:
         pytest.skip("no PostgreSQL server here")
     folder, port = tmp_path_factory.mktemp("postgresql"), free_port()
-    options: dict[str, Any] = {**as_nobody(folder), "env": {"PATH": os.environ["PATH"], "LC_ALL": "C"}, "check": True, "capture_output": True, "cwd": "/"}
+    options: dict[str, Any] = {
+        **as_nobody(folder),
+        "env": {"PATH": os.environ["PATH"], "LC_ALL": "C"},
+        "check": True,
+        "capture_output": True,
+        "cwd": "/",
+    }
     data = folder / "data"
     subprocess.run([BINARIES[0] / "initdb", "-D", data, "-U", "voicehelper", "-A", "trust", "--no-sync"], **options)
     run = f"-p {port} -h 127.0.0.1 -k {folder} -c fsync=off"
-    subprocess.run([BINARIES[0] / "pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", run, "start"], **options | {"capture_output": False})
+    subprocess.run(
+        [BINARIES[0] / "pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", run, "start"], **options | {"capture_output": False}
+    )
     try:
         yield port
     finally:
@@ -80,7 +88,20 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     if server is None:
         pytest.skip("no redis-server here")
     folder, port = tmp_path_factory.mktemp("redis"), free_port() % 50000 + 1024
-    arguments = ["--port", str(port), "--cluster-enabled", "yes", "--dir", str(folder), "--save", "", "--bind", "127.0.0.1", "--user", "voicehelper on nopass ~* &* +@all"]
+    arguments = [
+        "--port",
+        str(port),
+        "--cluster-enabled",
+        "yes",
+        "--dir",
+        str(folder),
+        "--save",
+        "",
+        "--bind",
+        "127.0.0.1",
+        "--user",
+        "voicehelper on nopass ~* &* +@all",
+    ]
     with subprocess.Popen([server, *arguments], stdout=subprocess.DEVNULL) as process:
         try:
             import redis as client
@@ -158,7 +179,11 @@ def neighbour_app(state: Neighbours) -> FastAPI:
         assert 1 <= body["k"] <= 100
         scored = ((sum(a * b for a, b in zip(vector, body["query_vector"], strict=True)), each) for each, vector in state.vectors.items())
         best = sorted(scored, reverse=True)[: body["k"]]
-        return {"results": [{"id": each, "score": score, "metadata": {}} for score, each in best], "query_time": 0.0, "total_vectors": len(state.vectors)}
+        return {
+            "results": [{"id": each, "score": score, "metadata": {}} for score, each in best],
+            "query_time": 0.0,
+            "total_vectors": len(state.vectors),
+        }
 
     @app.get("/stats")
     async def stats() -> Any:
@@ -423,5 +448,3 @@ async def world(settings: AlgoSettings, neighbours: Neighbours, monkeypatch: pyt
                 assert login.status_code == 200, login.text
                 operator = {"X-User-Id": login.json()["user_id"], "X-User-Role": "operator"}
                 yield World(client, own, place, neighbours, serving.port, operator)
-
-

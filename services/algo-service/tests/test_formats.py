@@ -21,7 +21,13 @@ LIMITS = Limits(archive_entries=5, archive_size=300_000, archive_ratio=20, text=
 def pdf(*pages: str, password: str = "") -> bytes:
     """A PDF with a line of text on each page."""
     writer = PdfWriter()
-    font = DictionaryObject({NameObject("/Type"): NameObject("/Font"), NameObject("/Subtype"): NameObject("/Type1"), NameObject("/BaseFont"): NameObject("/Helvetica")})
+    font = DictionaryObject(
+        {
+            NameObject("/Type"): NameObject("/Font"),
+            NameObject("/Subtype"): NameObject("/Type1"),
+            NameObject("/BaseFont"): NameObject("/Helvetica"),
+        }
+    )
     for text in pages:
         page = writer.add_blank_page(300, 300)
         content = DecodedStreamObject()
@@ -99,13 +105,19 @@ def test_not_what_it_says(content: bytes, name: str, status: int) -> None:
 def test_archive() -> None:
     """Documents in folders are taken, what systems hide is not."""
     files = {"a.txt": b"x", "folder/b.md": b"y", "__MACOSX/._a.txt": b"\0", ".DS_Store": b"\0"}
-    assert [(entry.filename, kind) for entry, kind in archive_members(io.BytesIO(archive(files)), LIMITS)] == [("a.txt", "text"), ("folder/b.md", "markdown")]
+    assert [(entry.filename, kind) for entry, kind in archive_members(io.BytesIO(archive(files)), LIMITS)] == [
+        ("a.txt", "text"),
+        ("folder/b.md", "markdown"),
+    ]
 
 
 @pytest.mark.parametrize(
     ("data", "status"),
     [
-        *[(archive({name: b"x"}), 400) for name in ("../a.txt", "/etc/a.txt", "a/../../b.txt", "..\\a.txt", "C:/a.txt", "C:\\a.txt", "a/b\\..\\c.txt")],
+        *[
+            (archive({name: b"x"}), 400)
+            for name in ("../a.txt", "/etc/a.txt", "a/../../b.txt", "..\\a.txt", "C:/a.txt", "C:\\a.txt", "a/b\\..\\c.txt")
+        ],
         (archive({"a.txt": b"/etc/passwd"}, mode=stat.S_IFLNK | 0o777), 400),
         (archive({"a.txt": b"x"}, mode=stat.S_IFCHR), 400),
         (archive({"a.txt": b"x"}, flags=1), 400),

@@ -48,7 +48,9 @@ async def test_ingest_and_ask(world) -> None:
     assert ("document.ready", document_id) in world.place.events
     assert world.place.statuses[document_id][0] == "queued" and world.place.statuses[document_id][-1] == "ready"
 
-    answer = await world.client.post("/query", json={"query": "How long does delivery take?"}, headers=user | {"X-Request-Id": "request-0001"})
+    answer = await world.client.post(
+        "/query", json={"query": "How long does delivery take?"}, headers=user | {"X-Request-Id": "request-0001"}
+    )
     assert answer.headers["content-type"].startswith("text/event-stream")
     events = events_of(answer.text)
     assert [name for name, _ in events] == ["sources"] + ["token"] * 4 + ["done"]
@@ -399,7 +401,9 @@ async def test_users(world) -> None:
     assert wrong.status_code == unknown.status_code == 401 and wrong.json() == unknown.json()
     assert (await world.client.post("/users", json=login | {"role": "user"}, headers=world.operator)).status_code == 409
     for method, path in (("GET", "/users"), ("POST", "/users"), ("GET", "/stats")):
-        answer = await world.client.request(method, path, headers=user, json={"username": "x", "password": "a-long-password", "role": "operator"})
+        answer = await world.client.request(
+            method, path, headers=user, json={"username": "x", "password": "a-long-password", "role": "operator"}
+        )
         assert answer.status_code == 403
     assert (await world.client.get("/users")).status_code == 401
     assert (await world.client.get("/documents", headers={"X-User-Id": str(uuid4())})).status_code == 401
@@ -418,7 +422,10 @@ async def test_users(world) -> None:
     assert (await world.client.patch(own, json={"role": "user"}, headers=world.operator)).status_code == 409
     assert (await world.client.delete(path, headers=world.operator)).status_code == 204
     assert (await world.client.delete(path, headers=world.operator)).status_code == 404
-    for body in ({"username": "x y", "password": "a-long-password", "role": "user"}, {"username": "x", "password": "short", "role": "user"}):
+    for body in (
+        {"username": "x y", "password": "a-long-password", "role": "user"},
+        {"username": "x", "password": "short", "role": "user"},
+    ):
         assert (await world.client.post("/users", json=body, headers=world.operator)).status_code == 400
     listed = (await world.client.get("/users?limit=1", headers=world.operator)).json()
     assert listed["users"][0]["username"] == "operator" and listed["next"] is None
@@ -452,4 +459,3 @@ async def test_voice_refuses(world) -> None:
 async def test_openapi() -> None:
     """The API's page is that of the program."""
     assert (Path(__file__).parents[1] / "openapi.json").read_text() == openapi(make_app(AlgoSettings()))
-

@@ -14,7 +14,9 @@ ENGLISH = "The warehouse opens at eight. Orders leave on the same day! Is that a
 CHINESE = "收到商品七天内可以申请退货。请联系客服中心！运费由我们承担吗？是的；全部承担。\n" * 30
 
 
-@pytest.mark.parametrize("text", [ENGLISH, CHINESE, ENGLISH + CHINESE, "x" * 50_000, "word " * 5000, "\n\n\n", "", "。" * 100, "a\0b\x1b[0m"])
+@pytest.mark.parametrize(
+    "text", [ENGLISH, CHINESE, ENGLISH + CHINESE, "x" * 50_000, "word " * 5000, "\n\n\n", "", "。" * 100, "a\0b\x1b[0m"]
+)
 @pytest.mark.parametrize(("size", "overlap"), [(20, 0), (60, 15), (240, 40), (60, 60)])
 def test_chunks(text: str, size: int, overlap: int) -> None:
     """None is longer than it may be or empty, nothing of the text is lost, and numbers count up."""
@@ -43,7 +45,9 @@ def test_sentences_are_the_text() -> None:
 
 def test_entities() -> None:
     """Names in both scripts; no common word, and no first word of a sentence."""
-    english = entities("The Atlas X200 was designed by Maria Chen in Hangzhou. Delivery is free. Please ask Maria Chen. Returns go to Hangzhou.")
+    english = entities(
+        "The Atlas X200 was designed by Maria Chen in Hangzhou. Delivery is free. Please ask Maria Chen. Returns go to Hangzhou."
+    )
     assert english[0] == "Maria Chen"
     assert {"Hangzhou", "Atlas X200", "X200"} <= set(english)
     assert not {"The", "Delivery", "Please", "Returns"} & set(english)

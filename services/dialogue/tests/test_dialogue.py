@@ -69,7 +69,9 @@ def test_wav(piece: int) -> None:
         assert stream.rate == 22050
 
 
-@pytest.mark.parametrize("data", [b"ID3 no wav at all", wav(channels=2, samples=b"\0" * 8), wav(width=1), b"RIFF\0\0\0\0WAVE" + b"junk\xff\xff\0\0" * 9])
+@pytest.mark.parametrize(
+    "data", [b"ID3 no wav at all", wav(channels=2, samples=b"\0" * 8), wav(width=1), b"RIFF\0\0\0\0WAVE" + b"junk\xff\xff\0\0" * 9]
+)
 def test_no_wav(data: bytes) -> None:
     """Anything else is refused, and never kept waiting for."""
     with pytest.raises(ValueError):

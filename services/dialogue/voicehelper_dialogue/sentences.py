@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-_END = re.compile(r"[。！？；…]+[”’」』）]*|[.!?;:]+[\"')\]]*(?=\s)|\n+")
-_PAUSE = re.compile(r"[，、,](?=\s|[^\d\s])")
+_END = re.compile(r"[。！？；…]+[”’」』）]*|[.!?;:]+[\"')\]]*(?=\s)|\n+")  # noqa: RUF001
+_PAUSE = re.compile(r"[，、,](?=\s|[^\d\s])")  # noqa: RUF001
 _LONG = 80  # characters after which a pause is end enough
 _UNSPOKEN = re.compile(r"\[\d+(?:,\s*\d+)*\]|https?://\S+|[*_#`|<>~]+")
 

@@ -88,9 +88,9 @@ class _Asker:
 async def stream(socket: WebSocket) -> None:
     """Hold a spoken conversation.
 
-    From the client: binary frames of audio (16 kHz, mono, s16le); text frames `{"type": "start", "conversation_id"?}`, first and at will, and
-    `{"type": "bye"}`. To the client: text frames `state`, `transcript`, `sources`, `error` as in a call, `audio` with the rate of the binary frames
-    after it, and `silence`: drop what is not played yet.
+    From the client: binary frames of audio (16 kHz, mono, s16le); text frames `{"type": "start", "conversation_id"?}`, first and at will,
+    and `{"type": "bye"}`. To the client: text frames `state`, `transcript`, `sources`, `error` as in a call, `audio` with the rate of the
+    binary frames after it, and `silence`: drop what is not played yet.
     """
     parts = parts_of(socket)
     await socket.accept(PROTOCOL if PROTOCOL in socket.scope.get("subprotocols", ()) else None)
