@@ -14,8 +14,8 @@ _CAPITALISED = re.compile(r"\b[A-Z][\w&.'’-]*[\w](?:[ -](?:of |the |de |von |v
 _CODED = re.compile(r"\b(?=\w*\d)(?=\w*[A-Za-z])[A-Za-z0-9][\w-]{1,30}\b", re.ASCII)  # product and part numbers
 _OPENERS = re.compile(r"(?:^|[.!?:;\n]\s*|[-*#>]\s+)\W*$")
 _COMMON = frozenset(
-    "a an and are as at be but by can do for from have he how i if in is it may no not of on or please she so that the their there these they"
-    " this to we what when where which who why will with you your".split()
+    "a an and are as at be but by can do for from have he how i if in is it may no not of on or please she so that the their there"  # noqa: SIM905
+    " these they this to we what when where which who why will with you your".split()
 )
 LONGEST = 60
 

@@ -1,4 +1,4 @@
-"""The text of a document. Documents are strangers' data: a process of its own reads them, with bounded memory and time, and writes no files.
+"""The text of a document. Documents are strangers' data: a process of its own reads them, of bounded memory and time, and writes no files.
 
 `python -m algo_service.extract PATH KIND LIMITS` prints one JSON object a part, `{"name", "text"}`; what is wrong with a document is an
 object on standard error, and status 3.

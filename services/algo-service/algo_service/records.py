@@ -150,7 +150,7 @@ class Records:
         return {**row, "jobs": dict.fromkeys(("queued", "running", "done", "failed"), 0) | {job["status"]: job["number"] for job in jobs}}
 
     async def texts(self, ids: Sequence[str], caller: Caller) -> dict[str, asyncpg.Record]:
-        """Of chunks, by id: document_id, number, part, text, title, filename. Only of documents that are ready and visible to the caller."""
+        """Of chunks, by id: document_id, number, part, text, title, filename. Only of documents that are ready and visible to them."""
         pairs = [(UUID(document), int(number)) for document, _, number in (chunk.partition(":") for chunk in ids)]
         with asking():
             rows = await self._pool.fetch(

@@ -1,6 +1,6 @@
 """A real PostgreSQL, neighbours of the AI tier over HTTP, and in-process places for what the machine has no server of.
 
-With TEST_SYSTEMS set, the systems that the environment names (as the service's own settings do) are used in place of all of these: see test_systems.py.
+With TEST_SYSTEMS set, test_systems.py uses the systems that the environment names, as the service's own settings do.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 import uvicorn
+from fastapi import FastAPI, Request, Response
+from starlette.responses import JSONResponse, StreamingResponse
+
 from algo_service.answers import Answers
 from algo_service.api import make_app
 from algo_service.database import migrate
@@ -33,8 +36,6 @@ from algo_service.ingest import Intake, Work
 from algo_service.jobs import Job
 from algo_service.parts import Parts, open_parts
 from algo_service.settings import AlgoSettings
-from fastapi import FastAPI, Request, Response
-from starlette.responses import JSONResponse, StreamingResponse
 
 BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
 

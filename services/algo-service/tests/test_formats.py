@@ -10,10 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from algo_service.extract import extract
-from algo_service.formats import DocumentError, Limits, archive_members, kind_of
 from pypdf import PdfWriter
 from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject
+
+from algo_service.extract import extract
+from algo_service.formats import DocumentError, Limits, archive_members, kind_of
 
 LIMITS = Limits(archive_entries=5, archive_size=300_000, archive_ratio=20, text=50_000, memory=2**29, seconds=20)
 

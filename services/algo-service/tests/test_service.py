@@ -9,12 +9,13 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from websockets.asyncio.client import connect
+
 from algo_service.api import make_app
 from algo_service.failures import Unavailable
 from algo_service.jobs import Job
 from algo_service.settings import AlgoSettings
 from voicehelper_common import openapi
-from websockets.asyncio.client import connect
 
 DELIVERY = "Delivery takes three days. It is free of charge. " * 3
 RETURNS = "Goods can be returned within seven days. Ask the service desk in Hangzhou for a label. " * 3
@@ -170,7 +171,7 @@ async def test_killed_worker(world, settings) -> None:
 
 
 async def test_job_fails(world) -> None:
-    """What cannot be read ends its job with a reason; what is away for ever ends it after so many attempts; asked again, it is tried again."""
+    """What cannot be read ends its job with a reason, what is away for ever after so many attempts; asked again, it is tried again."""
     user = await world.user()
     answer = await world.client.post("/ingest", files={"file": ("a.pdf", b"%PDF-1.7 nothing")}, headers=user)
     taken = answer.json()

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 
 import pytest
+
 from algo_service.answers import fuse
 from algo_service.chunking import Part, chunks, sentences, tidy, tokens
 from algo_service.entities import entities, key
 from algo_service.prompt import cut, messages
 
 ENGLISH = "The warehouse opens at eight. Orders leave on the same day! Is that always so? Mostly, yes.\n\nReturns are free. " * 20
-CHINESE = "收到商品七天内可以申请退货。请联系客服中心！运费由我们承担吗？是的；全部承担。\n" * 30
+CHINESE = "收到商品七天内可以申请退货。请联系客服中心！运费由我们承担吗？是的；全部承担。\n" * 30  # noqa: RUF001
 
 
 @pytest.mark.parametrize(
@@ -51,7 +52,7 @@ def test_entities() -> None:
     assert english[0] == "Maria Chen"
     assert {"Hangzhou", "Atlas X200", "X200"} <= set(english)
     assert not {"The", "Delivery", "Please", "Returns"} & set(english)
-    chinese = entities("张伟在清华大学使用《用户手册》，他住在北京市。X200路由器很好。")
+    chinese = entities("张伟在清华大学使用《用户手册》，他住在北京市。X200路由器很好。")  # noqa: RUF001
     assert {"张伟", "清华大学", "用户手册", "北京市", "X200"} <= set(chinese)
     assert entities("") == []
     assert len(entities(" ".join(f"X{number}Y" for number in range(100)), most=7)) == 7

@@ -6,6 +6,7 @@ import io
 import wave
 
 import pytest
+
 from voicehelper_dialogue.sentences import Sentences, speakable
 from voicehelper_dialogue.synthesis import WavStream
 
@@ -19,11 +20,11 @@ def cut(text: str, piece: int) -> list[str]:
 @pytest.mark.parametrize("piece", [1, 3, 1000])
 def test_sentences(piece: int) -> None:
     """However an answer comes, its sentences are the same, each as soon as it has ended."""
-    assert cut("Delivery takes 3.5 days [1]. Is that all? 退货请在七天内办理。谢谢！", piece) == [
+    assert cut("Delivery takes 3.5 days [1]. Is that all? 退货请在七天内办理。谢谢！", piece) == [  # noqa: RUF001
         "Delivery takes 3.5 days .",
         "Is that all?",
         "退货请在七天内办理。",
-        "谢谢！",
+        "谢谢！",  # noqa: RUF001
     ]
 
 

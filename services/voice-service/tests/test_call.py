@@ -15,12 +15,13 @@ import pytest
 from aiortc import RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamTrack
 from av import AudioFrame, AudioResampler
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+
 from voice_service.app import make_app
 from voice_service.media import announce
 from voice_service.settings import VoiceSettings
 from voicehelper_common import openapi
-from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed
 
 HEARD, SPOKEN = 440.0, 880.0  # Hz of what the caller says, and of what tts-service makes
 USER = {"X-User-Id": "00000000-0000-4000-8000-00000000000a", "X-User-Role": "user"}
@@ -247,7 +248,9 @@ async def test_speech_is_full(service) -> None:
 
 def test_announce() -> None:
     """The outer address stands beside the own one, after it."""
-    sdp = "a=mid:0\r\na=candidate:1 1 udp 2130706431 10.0.0.5 40001 typ host\r\na=candidate:2 1 udp 1694498815 192.0.2.1 40001 typ srflx raddr 10.0.0.5 rport 40001\r\n"
+    own = "10.0.0.5 40001 typ"
+    reflexive = f"a=candidate:2 1 udp 1694498815 192.0.2.1 40001 typ srflx raddr {own[:8]} rport 40001"
+    sdp = f"a=mid:0\r\na=candidate:1 1 udp 2130706431 {own} host\r\n{reflexive}\r\n"
     lines = announce(sdp, "203.0.113.7").split("\r\n")
     assert lines[1] == "a=candidate:1 1 udp 2130706431 10.0.0.5 40001 typ host"
     assert lines[2] == "a=candidate:1 1 udp 2130706430 203.0.113.7 40001 typ host"

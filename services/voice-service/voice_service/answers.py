@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 import httpx
 from httpx_sse import SSEError, aconnect_sse
+
 from voicehelper_common import http_client
 from voicehelper_dialogue import DialogueError, Piece
 

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from fastapi import FastAPI, WebSocket, WebSocketDisconnect
 from prometheus_client import Counter, Gauge, Histogram
+
 from voicehelper_common import create_app
 from voicehelper_dialogue import DialogueError, Voice
 

@@ -12,6 +12,7 @@ from uuid import UUID
 from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from fastapi import WebSocket, WebSocketDisconnect
+
 from voicehelper_dialogue import Dialogue, DialogueError, Voice
 
 from .answers import Answers

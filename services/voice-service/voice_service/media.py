@@ -12,6 +12,7 @@ from typing import Any
 
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from av import AudioFrame, AudioResampler
+
 from voicehelper_dialogue.dialogue import RATE
 
 PLAYED_RATE = 48000  # Hz, Opus's own
@@ -110,7 +111,7 @@ def _samples(resampler: AudioResampler, frame: AudioFrame) -> bytes:
 
 
 def keep_to(ports: range) -> None:
-    """Have the running loop bind UDP sockets for which no port is named to one of `ports`: aioice, which makes those of media, has no such setting.
+    """Have the running loop bind UDP sockets for which no port is named to one of `ports`: aioice, which makes those of media, cannot.
 
     A socket for which none is free gets an OSError (EADDRINUSE).
     """

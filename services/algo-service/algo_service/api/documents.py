@@ -113,7 +113,7 @@ _BODY = {
 
 @router.post("/ingest", status_code=202, response_model=Taken, openapi_extra=_BODY)
 async def ingest(request: Request, parts: PartsOf, caller: CallerOf) -> Any:
-    """Take a document: text in UTF-8, Markdown, HTML, PDF or a zip of these. It is safe when this answers; its job says when it is found."""
+    """Take a document: text in UTF-8, Markdown, HTML, PDF or a zip of these. It is safe when this answers; its job says more."""
     slots: asyncio.Semaphore = request.app.state.__dict__.setdefault("uploads", asyncio.Semaphore(parts.settings.uploads_at_once))
     if slots.locked():
         raise ApiError(429, "uploads", f"{parts.settings.uploads_at_once} at work", "fewer at the same time", retry_after=2)
