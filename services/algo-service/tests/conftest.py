@@ -36,6 +36,7 @@ from algo_service.ingest import Intake, Work
 from algo_service.jobs import Job
 from algo_service.parts import Parts, open_parts
 from algo_service.settings import AlgoSettings
+from voicehelper_dialogue.testing import Sound, add_sound
 
 BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
 
@@ -118,7 +119,7 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 
 @dataclass
-class Neighbours:
+class Neighbours(Sound):
     """bge-service, faiss-service, llm-proxy and Elasticsearch, and how they are to behave."""
 
     vectors: dict[str, list[float]] = field(default_factory=dict)
@@ -142,6 +143,7 @@ def embed(text: str) -> list[float]:
 
 def neighbour_app(state: Neighbours) -> FastAPI:
     app = FastAPI()
+    add_sound(app, state)
 
     def check(name: str) -> None:
         if name in state.away:
@@ -373,6 +375,8 @@ def settings(postgresql: int, redis: int, neighbours: Neighbours) -> AlgoSetting
         faiss_service_url=url,
         llm_url=f"{url}/v1",
         elasticsearch_url=url,
+        speech_url=f"{url.replace('http', 'ws')}/stream",
+        tts_url=f"{url}/stream",
         job_patience=1,
         job_attempts=4,
         max_upload_size=500_000,

@@ -16,6 +16,7 @@ from algo_service.failures import Unavailable
 from algo_service.jobs import Job
 from algo_service.settings import AlgoSettings
 from voicehelper_common import openapi
+from voicehelper_dialogue.testing import HEARD, SPOKEN, TTS_RATE, peak, tone
 
 DELIVERY = "Delivery takes three days. It is free of charge. " * 3
 RETURNS = "Goods can be returned within seven days. Ask the service desk in Hangzhou for a label. " * 3
@@ -442,6 +443,41 @@ async def test_stats(world) -> None:
     assert stats["index"]["total_vectors"] == stats["chunks"] >= 1
     world.neighbours.away.add("faiss")
     assert (await world.client.get("/stats", headers=world.operator)).json()["index"] is None
+
+
+async def test_voice(world) -> None:
+    """Audio in, text and audio out, in one conversation."""
+    user = await world.user()
+    await world.known(DELIVERY, user)
+    events: list[dict[str, Any]] = []
+    audio = b""
+    async with connect(f"ws://127.0.0.1:{world.port}/voice/stream", additional_headers=user) as link:
+        await link.send(json.dumps({"type": "start"}))
+
+        async def speak() -> None:
+            for samples in [tone(HEARD, 0.02, 16000)] * 30 + [bytes(640)] * 200:
+                await link.send(samples)
+                await asyncio.sleep(0.02)
+
+        speaking = asyncio.create_task(speak())
+        async with asyncio.timeout(15):
+            while [event.get("state") for event in events if event["type"] == "state"].count("listening") < 2:
+                frame = await link.recv()
+                if isinstance(frame, bytes):
+                    audio += frame
+                else:
+                    events.append(json.loads(frame))
+        speaking.cancel()
+        await link.send(json.dumps({"type": "bye"}))
+        await link.wait_closed()
+        assert link.close_code == 1000
+    assert abs(world.neighbours.heard[0] - HEARD) < 5
+    assert [event["rate"] for event in events if event["type"] == "audio"] == [TTS_RATE]
+    assert abs(peak(audio, TTS_RATE) - SPOKEN) < 5
+    assert {"type": "transcript", "role": "user", "text": "a tone was heard", "final": True} in events
+    assert {"type": "transcript", "role": "assistant", "text": "It takes three days .", "final": True} in events
+    listed = (await world.client.get("/conversations", headers=user)).json()["conversations"]
+    assert [(each["title"], each["messages"]) for each in listed] == [("a tone was heard", 2)]
 
 
 async def test_voice_refuses(world) -> None:

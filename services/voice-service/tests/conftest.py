@@ -3,51 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import json
 import socket
 import threading
-import wave
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-import numpy as np
 import pytest
 import uvicorn
-from fastapi import FastAPI, Request, Response, WebSocket, WebSocketDisconnect
+from fastapi import FastAPI, Request, Response
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from voice_service.app import make_app
 from voice_service.settings import VoiceSettings
-
-SPOKEN = 880.0  # Hz of what is answered
-TTS_RATE = 22050
-
-
-def tone(frequency: float, seconds: float, rate: int) -> bytes:
-    """A sine as s16le."""
-    times = np.arange(int(seconds * rate)) / rate
-    return (np.sin(2 * np.pi * frequency * times) * 12000).astype("<i2").tobytes()
-
-
-def peak(samples: bytes, rate: int) -> float:
-    """The strongest frequency of s16le audio, Hz."""
-    found = np.frombuffer(samples, "<i2").astype(float)
-    return float(np.argmax(np.abs(np.fft.rfft(found * np.hanning(len(found))))) * rate / len(found))
+from voicehelper_dialogue.testing import Sound, add_sound
 
 
 @dataclass
-class Neighbours:
+class Neighbours(Sound):
     """What the neighbours were asked, and how they are to behave."""
 
     questions: list[dict] = field(default_factory=list)
     users: list[str] = field(default_factory=list)
     stopped: int = 0
-    heard: list[float] = field(default_factory=list)  # Hz of each utterance
     sentences: tuple[str, ...] = ("First sentence. ", "Second one [1]. ")
-    sentence_seconds: float = 0.5
-    full: bool = False
     status: int = 200
 
 
@@ -55,43 +35,7 @@ def neighbour_app(state: Neighbours) -> FastAPI:
     """speech-service, tts-service and algo-service in one."""
     app = FastAPI()
 
-    @app.websocket("/stream")
-    async def speech(link: WebSocket) -> None:
-        await link.accept()
-        if state.full:
-            await link.close(1013)
-            return
-        received, utterance, quiet = 0.0, b"", 0.0
-        try:
-            while True:
-                samples = await link.receive_bytes()
-                seconds = len(samples) / 2 / 16000
-                received += seconds
-                loud = np.abs(np.frombuffer(samples, "<i2").astype(float)).mean() > 500
-                if loud:
-                    if not utterance:
-                        await link.send_json({"type": "partial", "text": "a tone", "start": received - seconds, "end": received})
-                    utterance, quiet = utterance + samples, 0.0
-                elif utterance:
-                    quiet += seconds
-                    if quiet > 0.3:
-                        state.heard.append(peak(utterance, 16000))
-                        await link.send_json({"type": "final", "text": "a tone was heard", "start": 0, "end": received - quiet})
-                        utterance = b""
-        except WebSocketDisconnect:
-            pass
-
-    @app.post("/stream")
-    async def tts(request: Request) -> Response:
-        text = (await request.json())["text"]
-        assert "[" not in text, text
-        out = io.BytesIO()
-        with wave.open(out, "wb") as file:
-            file.setnchannels(1)
-            file.setsampwidth(2)
-            file.setframerate(TTS_RATE)
-            file.writeframes(tone(SPOKEN, state.sentence_seconds, TTS_RATE))
-        return Response(out.getvalue(), media_type="audio/wav")
+    add_sound(app, state)
 
     @app.post("/query")
     async def query(request: Request) -> Response:

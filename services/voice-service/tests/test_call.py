@@ -22,20 +22,9 @@ from voice_service.app import make_app
 from voice_service.media import announce
 from voice_service.settings import VoiceSettings
 from voicehelper_common import openapi
+from voicehelper_dialogue.testing import HEARD, SPOKEN, peak, tone
 
-HEARD, SPOKEN = 440.0, 880.0  # Hz of what the caller says, and of what tts-service makes
 USER = {"X-User-Id": "00000000-0000-4000-8000-00000000000a", "X-User-Role": "user"}
-
-
-def tone(frequency: float, seconds: float, rate: int) -> bytes:
-    """A sine as s16le."""
-    return (np.sin(2 * np.pi * frequency * np.arange(int(seconds * rate)) / rate) * 12000).astype("<i2").tobytes()
-
-
-def peak(samples: bytes, rate: int) -> float:
-    """The strongest frequency of s16le audio, Hz."""
-    found = np.frombuffer(samples, "<i2").astype(float)
-    return float(np.argmax(np.abs(np.fft.rfft(found * np.hanning(len(found))))) * rate / len(found))
 
 
 class Mouth(MediaStreamTrack):
@@ -143,6 +132,7 @@ async def test_call(service) -> None:
         await link.wait_closed()
         assert link.close_code == 1000
     assert abs(neighbours.heard[0] - HEARD) < 5
+    assert neighbours.said == ["First sentence.", "Second one ."]
     assert neighbours.users == [USER["X-User-Id"]]
     loud = caller.loud()
     assert abs(peak(loud, 48000) - SPOKEN) < 5
