@@ -475,7 +475,7 @@ async def test_voice(world) -> None:
     assert [event["rate"] for event in events if event["type"] == "audio"] == [TTS_RATE]
     assert abs(peak(audio, TTS_RATE) - SPOKEN) < 5
     assert {"type": "transcript", "role": "user", "text": "a tone was heard", "final": True} in events
-    assert {"type": "transcript", "role": "assistant", "text": "It takes three days .", "final": True} in events
+    assert {"type": "transcript", "role": "assistant", "text": "It takes three days.", "final": True} in events
     listed = (await world.client.get("/conversations", headers=user)).json()["conversations"]
     assert [(each["title"], each["messages"]) for each in listed] == [("a tone was heard", 2)]
 

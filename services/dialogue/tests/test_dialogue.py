@@ -21,7 +21,7 @@ def cut(text: str, piece: int) -> list[str]:
 def test_sentences(piece: int) -> None:
     """However an answer comes, its sentences are the same, each as soon as it has ended."""
     assert cut("Delivery takes 3.5 days [1]. Is that all? 退货请在七天内办理。谢谢！", piece) == [  # noqa: RUF001
-        "Delivery takes 3.5 days .",
+        "Delivery takes 3.5 days.",
         "Is that all?",
         "退货请在七天内办理。",
         "谢谢！",  # noqa: RUF001
@@ -42,7 +42,7 @@ def test_long_sentence() -> None:
 
 def test_unspoken() -> None:
     """Marks, numbers of sources and addresses are not read aloud; what is nothing else is left out."""
-    assert speakable("**Yes** [1, 2], see https://example.org/x") == "Yes , see"
+    assert speakable("**Yes** [1, 2], see https://example.org/x") == "Yes, see"
     assert speakable(" ** \n") == ""
     assert cut("- \n* One\n", 1) == ["One"]
 

@@ -7,6 +7,7 @@ import re
 _END = re.compile(r"[。！？；…]+[”’」』）]*|[.!?;:]+[\"')\]]*(?=\s)|\n+")  # noqa: RUF001
 _PAUSE = re.compile(r"[，、,](?=\s|[^\d\s])")  # noqa: RUF001
 _LONG = 80  # characters after which a pause is end enough
+_GAP = re.compile(r" (?=[.,!?;:](?:\s|$))")
 _UNSPOKEN = re.compile(r"\[\d+(?:,\s*\d+)*\]|https?://\S+|[*_#`|<>~]+")
 
 
@@ -34,5 +35,5 @@ class Sentences:
 
 def speakable(text: str) -> str:
     """A text without what nobody says aloud: numbers of sources, addresses, marks of Markdown. Empty where no letter or digit is left."""
-    text = " ".join(_UNSPOKEN.sub(" ", text).split())
+    text = _GAP.sub("", " ".join(_UNSPOKEN.sub(" ", text).split()))
     return text if any(character.isalnum() for character in text) else ""

@@ -126,13 +126,13 @@ async def test_call(service) -> None:
         await caller.until("state", count=2, state="listening")
         assert [event["state"] for event in caller.told("state")] == ["listening", "thinking", "speaking", "listening"]
         assert caller.told("transcript", role="user", final=True)[0]["text"] == "a tone was heard"
-        assert caller.told("transcript", role="assistant", final=True)[0]["text"] == "First sentence. Second one ."
+        assert caller.told("transcript", role="assistant", final=True)[0]["text"] == "First sentence. Second one."
         assert caller.told("sources")[0]["sources"] == [{"title": "A document"}]
         await link.send('{"type": "bye"}')
         await link.wait_closed()
         assert link.close_code == 1000
     assert abs(neighbours.heard[0] - HEARD) < 5
-    assert neighbours.said == ["First sentence.", "Second one ."]
+    assert neighbours.said == ["First sentence.", "Second one."]
     assert neighbours.users == [USER["X-User-Id"]]
     loud = caller.loud()
     assert abs(peak(loud, 48000) - SPOKEN) < 5
