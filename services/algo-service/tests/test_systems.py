@@ -1,6 +1,7 @@
 """Every data system for real: a document's whole way in and out, with the API and a worker as processes of their own.
 
-`TEST_SYSTEMS=1` and the environment of algo-service say where they are; the AI tier is that of conftest.py. What a site declares in them must be there: bucket, constraints, topic, exchange and queue, stream.
+`TEST_SYSTEMS=1` and the environment of algo-service say where they are; the AI tier is that of conftest.py. What a site declares in them
+must be there: bucket, constraints, topic, exchange and queue, stream.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
 
 from voicehelper_common import create_app
 from voicehelper_common.errors import on_http_error
@@ -31,7 +32,7 @@ def make_app(settings: AlgoSettings) -> FastAPI:
     )
 
     @app.exception_handler(Unavailable)
-    async def on_unavailable(request: Request, error: Unavailable):
+    async def on_unavailable(request: Request, error: Unavailable) -> JSONResponse:
         return await on_http_error(request, error.as_error())
 
     for routes in (documents, query, conversations, users, voice):
