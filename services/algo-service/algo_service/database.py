@@ -29,6 +29,7 @@ def make_pool(settings: AlgoSettings) -> asyncpg.Pool:
         max_size=settings.postgres_pool,
         timeout=5,
         command_timeout=20,
+        target_session_attrs="read-write",  # right after a failover the name may still lead to a reader
         server_settings={"search_path": SCHEMA, "application_name": "algo-service"},
     )
 

@@ -43,7 +43,13 @@ class Events:
         headers = [(name, value.encode()) for name, value in trace_headers().items()]
         with calling("kafka", KafkaError):
             producer = await self._producer.get()
-            await producer.send_and_wait(self._settings.kafka_topic, json.dumps(event).encode(), key=document_id.encode(), headers=headers)
+            try:
+                await producer.send_and_wait(
+                    self._settings.kafka_topic, json.dumps(event).encode(), key=document_id.encode(), headers=headers
+                )
+            except KafkaError:
+                self._producer.drop()  # some errors are final for an idempotent producer
+                raise
 
     async def _connect(self) -> AIOKafkaProducer:
         settings = self._settings

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import stat
+import struct
 import zipfile
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -51,6 +52,8 @@ _SUFFIXES: dict[str, Kind] = {
 }
 WANTED = "a text in UTF-8, Markdown, HTML, PDF, or a zip of these"
 _PIECE = 1 << 20
+_END_SIZE, _END_MOST = 22, 22 + 65535  # bytes of a zip's end record, without and with a comment
+_ENTRY_MOST = 1024  # bytes of an entry of its directory, on the average
 
 
 def kind_of(file: BinaryIO, filename: str) -> Kind:
@@ -113,6 +116,7 @@ def archive_members(file: BinaryIO, limits: Limits) -> list[tuple[zipfile.ZipInf
     Raises:
         DocumentError: 400 a name that leaves the folder, a link, encrypted, or no file at all; 413 too many or too large; 415 another kind.
     """
+    _check_directory(file, limits)
     try:
         with zipfile.ZipFile(file) as archive:
             entries = archive.infolist()
@@ -144,6 +148,26 @@ def archive_members(file: BinaryIO, limits: Limits) -> list[tuple[zipfile.ZipInf
     if not members:
         raise DocumentError(400, "an archive without documents", "at least one document in it")
     return members
+
+
+def _check_directory(file: BinaryIO, limits: Limits) -> None:
+    """An archive's directory has a size that may be read into memory: `zipfile` would read one of any size.
+
+    Raises:
+        DocumentError: 413 it has not; 415 there is none.
+    """
+    size = file.seek(0, 2)
+    file.seek(max(0, size - _END_MOST))
+    tail = file.read()
+    file.seek(0)
+    place = tail.rfind(b"PK\x05\x06")
+    if place < 0 or len(tail) < place + _END_SIZE:
+        raise DocumentError(415, "an archive without an end", "a zip")
+    entries, directory = struct.unpack_from("<HI", tail, place + 10)
+    if tail[max(0, place - 20) :].startswith(b"PK\x06\x07") or entries == 0xFFFF or directory == 0xFFFFFFFF:
+        raise DocumentError(413, "an archive in the form for very large ones (zip64)", f"at most {limits.archive_entries} files")
+    if directory > limits.archive_entries * _ENTRY_MOST:
+        raise DocumentError(413, f"an archive whose directory takes {directory} bytes", f"at most {limits.archive_entries} files")
 
 
 def _safe_path(entry: zipfile.ZipInfo) -> PurePosixPath:

@@ -131,6 +131,7 @@ def test_archive() -> None:
         (archive({"run.exe": b"MZ"}), 415),
         (archive({"a.txt": b"x"})[:-10], 415),
         (b"PK\x03\x04" + b"\0" * 50, 415),
+        (archive({f"{number}.txt": b"" for number in range(2000)}), 413),
     ],
 )
 def test_archive_refused(data: bytes, status: int) -> None:

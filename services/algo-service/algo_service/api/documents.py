@@ -22,6 +22,7 @@ from ..failures import Unavailable
 from .common import CallerOf, Cursor, Limit, OperatorOf, PartsOf, page, place_of
 
 router = APIRouter(tags=["documents"])
+JSON_BYTES = 16 * 2**20
 JobStatus = Literal["queued", "running", "done", "failed"]
 
 
@@ -127,8 +128,13 @@ async def ingest(request: Request, parts: PartsOf, caller: CallerOf) -> Any:
 
 
 async def _from_json(request: Request, parts: PartsOf, caller: CallerOf) -> Any:
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > JSON_BYTES:
+            raise ApiError(413, "body", f"more than {JSON_BYTES} bytes", f"at most {JSON_BYTES} bytes of JSON; larger texts as a file")
     try:
-        document = TextDocument.model_validate_json(await request.body())
+        document = TextDocument.model_validate_json(bytes(body))
     except ValidationError as error:
         raise _invalid(error) from error
     name = f"{document.title[:100].replace('/', '-')}.txt"
