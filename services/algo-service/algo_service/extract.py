@@ -1,7 +1,7 @@
 """The text of a document. Documents are strangers' data: a process of its own reads them, of bounded memory and time, and writes no files.
 
-`python -m algo_service.extract PATH KIND LIMITS` prints one JSON object a part, `{"name", "text"}`; what is wrong with a document is an
-object on standard error, and status 3.
+`python -m algo_service.extract PATH KIND LIMITS` prints one JSON object a part, `{"name", "text"}`, or at last what is wrong with
+the document, `{"status", "found", "wanted"}`.
 """
 
 from __future__ import annotations
@@ -21,8 +21,6 @@ from typing import BinaryIO
 from .chunking import Part
 from .formats import DocumentError, Kind, Limits, archive_members
 
-_UNREADABLE = 3
-
 
 async def extract(path: Path, kind: Kind, limits: Limits) -> list[Part]:
     """Parts of the document at `path`: pages of a PDF, files of an archive, else one.
@@ -31,11 +29,13 @@ async def extract(path: Path, kind: Kind, limits: Limits) -> list[Part]:
         DocumentError: 422, it cannot be read, holds no text or too much of it, or takes more memory or time than it may.
     """
     command = [sys.executable, "-m", __spec__.name, str(path), kind, json.dumps(asdict(limits))]
-    process = await asyncio.create_subprocess_exec(*command, stdout=-1, stderr=-1, limit=2**26, env=_environment())
-    assert process.stdout and process.stderr
+    process = await asyncio.create_subprocess_exec(
+        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL, limit=2**26, env=_environment()
+    )
+    assert process.stdout
     try:
         async with asyncio.timeout(limits.seconds * 4):
-            parts, said = await asyncio.gather(_parts(process.stdout, limits.text), process.stderr.read(4000))
+            parts = await _parts(process.stdout, limits.text)
             status = await process.wait()
     except (TimeoutError, ValueError) as error:  # ValueError: a line longer than any part may be
         raise DocumentError(422, "a document that takes too long to read", f"at most {limits.seconds} s") from error
@@ -43,9 +43,6 @@ async def extract(path: Path, kind: Kind, limits: Limits) -> list[Part]:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    if status == _UNREADABLE:
-        found = json.loads(said)
-        raise DocumentError(found["status"], found["found"], found["wanted"])
     if status:  # killed by a limit, or a library that failed in a way that it does not name
         raise DocumentError(422, f"a document that could not be read (status {status})", "a document within the limits of memory and time")
     if not any(part.text.strip() for part in parts):
@@ -61,7 +58,10 @@ def _environment() -> dict[str, str]:
 async def _parts(lines: asyncio.StreamReader, most: int) -> list[Part]:
     parts: list[Part] = []
     async for line in lines:
-        part = Part(**json.loads(line))
+        told = json.loads(line)
+        if "status" in told:
+            raise DocumentError(**told)
+        part = Part(**told)
         most -= len(part.text)
         if most < 0:
             raise DocumentError(422, "a document with too much text", "a shorter one, or several")
@@ -133,16 +133,10 @@ def main() -> None:
             for part in read(file, kind, limits):  # type: ignore[arg-type]
                 print(json.dumps({"name": part.name, "text": part.text}, ensure_ascii=False), flush=True)
     except DocumentError as error:
-        print(json.dumps({"status": error.status, "found": error.found, "wanted": error.wanted}), file=sys.stderr)
-        sys.exit(_UNREADABLE)
+        print(json.dumps({"status": error.status, "found": error.found, "wanted": error.wanted}))
     except (MemoryError, RecursionError, zipfile.BadZipFile, EOFError) as error:
-        found = {
-            "status": 422,
-            "found": f"a document that cannot be read ({type(error).__name__})",
-            "wanted": "one within the limits of memory",
-        }
-        print(json.dumps(found), file=sys.stderr)
-        sys.exit(_UNREADABLE)
+        found = f"a document that cannot be read ({type(error).__name__})"
+        print(json.dumps({"status": 422, "found": found, "wanted": "a document within the limits of memory"}))
 
 
 if __name__ == "__main__":
