@@ -90,20 +90,8 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     if server is None:
         pytest.skip("no redis-server here")
     folder, port = tmp_path_factory.mktemp("redis"), free_port() % 50000 + 1024
-    arguments = [
-        "--port",
-        str(port),
-        "--cluster-enabled",
-        "yes",
-        "--dir",
-        str(folder),
-        "--save",
-        "",
-        "--bind",
-        "127.0.0.1",
-        "--user",
-        "voicehelper on nopass ~* &* +@all",
-    ]
+    account = ["--user", "voicehelper", "on", "nopass", "~*", "&*", "+@all"]
+    arguments = ["--port", str(port), "--cluster-enabled", "yes", "--dir", str(folder), "--save", "", "--bind", "127.0.0.1", *account]
     with subprocess.Popen([server, *arguments], stdout=subprocess.DEVNULL) as process:
         try:
             import redis as client
