@@ -25,6 +25,7 @@ from .synthesis import Voice
 _log = logging.getLogger(__name__)
 RATE = 16000  # of what is heard, Hz
 _WAITING_SECONDS = 5  # of audio that speech-service has not taken yet; the oldest is dropped then
+_FRAME_MOST = 32 * 1024  # bytes of audio that speech-service is sent at once
 _RETRIES = 5
 _BUSY, _RESTARTS = 1013, (1001, 1006, 1011, 1012)  # close codes
 first_audio = Histogram(
@@ -97,7 +98,8 @@ class Dialogue:
 
     def hear(self, samples: bytes) -> None:
         """Take audio of the user: 16 kHz, mono, s16le, any length."""
-        self._audio.put_nowait(samples)
+        for start in range(0, len(samples), _FRAME_MOST):
+            self._audio.put_nowait(samples[start : start + _FRAME_MOST])
         self._waiting += len(samples)
         while self._waiting > RATE * 2 * _WAITING_SECONDS and not self._audio.empty():
             self._waiting -= len(self._audio.get_nowait())
@@ -122,7 +124,7 @@ class Dialogue:
                     code = error.rcvd.code if isinstance(error, ConnectionClosed) and error.rcvd else 1006
                     if code == _BUSY:
                         raise DialogueError("speech-service", "no room", "a call less") from error
-                    failed = 0 if time.monotonic() - began > 30 else failed + 1
+                    failed = 0 if time.monotonic() - began > 20 else failed + 1
                     if code not in _RESTARTS or failed > _RETRIES:
                         raise DialogueError("speech-service", f"no connection ({code})", "speech recognition") from error
                     _log.warning("Speech recognition is connected anew: %s", error)
