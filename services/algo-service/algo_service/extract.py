@@ -131,6 +131,8 @@ def main() -> None:
     try:
         with Path(path).open("rb") as file:
             for part in read(file, kind, limits):  # type: ignore[arg-type]
+                if len(part.text) > limits.text:
+                    raise DocumentError(422, "a document with too much text", "a shorter one, or several")
                 print(json.dumps({"name": part.name, "text": part.text}, ensure_ascii=False), flush=True)
     except DocumentError as error:
         print(json.dumps({"status": error.status, "found": error.found, "wanted": error.wanted}))

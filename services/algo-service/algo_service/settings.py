@@ -84,7 +84,7 @@ class AlgoSettings(Settings):
     llm_url: str = Field("http://llm-proxy:4000/v1", description="base URL of an OpenAI-compatible API")
     llm_model: str = Field("assistant", description="model's name there")
     llm_api_key: SecretStr = SecretStr("")
-    llm_timeout: float = Field(60, gt=0, description="seconds of silence after which an answer is given up")
+    llm_timeout: float = Field(120, gt=0, description="seconds of silence after which an answer is given up")
     answer_tokens: int = Field(256, ge=1, description="longest answer")
     context_tokens: int = Field(1000, ge=100, description="of documents in the prompt, at most")
     history_tokens: int = Field(300, ge=0, description="of the conversation so far in the prompt, at most")
