@@ -14,8 +14,6 @@ from uuid import UUID, uuid4
 
 from prometheus_client import Counter, Histogram
 
-from voicehelper_common import span
-
 from .blobs import Blobs
 from .chunking import Chunk, chunks
 from .events import Events, Status
@@ -167,13 +165,12 @@ class Work:
         row, document = begun
         facts = {"job_id": str(job.job_id), "owner": str(row["owner"])}
         try:
-            with span(f"job {job.kind}", document_id=str(job.document_id)):
-                if row["kind"] == "delete":
-                    await self._delete(document)
-                elif document["status"] == "deleting":
-                    await self._records.fail(job.job_id, "the document was removed")
-                else:
-                    await self._ingest(row, document, facts)
+            if row["kind"] == "delete":
+                await self._delete(document)
+            elif document["status"] == "deleting":
+                await self._records.fail(job.job_id, "the document was removed")
+            else:
+                await self._ingest(row, document, facts)
         except DocumentError as error:
             await self._give_up(job, str(error), facts)
         except Unavailable as error:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 
 from aio_pika.abc import AbstractIncomingMessage
+from aio_pika.exceptions import CONNECTION_EXCEPTIONS
 from fastapi import FastAPI
+from opentelemetry.trace import SpanKind
 
-from voicehelper_common import create_app, read_settings, serve
+from voicehelper_common import create_app, read_settings, serve, span
 
 from . import __version__
-from .failures import Unavailable
+from .failures import Unavailable, calling
 from .jobs import Job
 from .parts import Parts, open_parts, watching
 from .settings import AlgoSettings
@@ -27,28 +28,39 @@ async def consume(parts: Parts) -> None:
     """Do jobs as they come, for ever. A message is acknowledged when its job has ended, one way or the other."""
     while True:
         try:
-            async for message in parts.jobs.receive():
-                await handle(parts, message)
+            async with aclosing(parts.jobs.receive()) as messages:  # type: ignore[type-var]
+                async for message in messages:
+                    await handle(parts, message)
         except Unavailable as error:
             _log.warning("No jobs for now: %s", error)
+        except Exception:
+            _log.exception("A message failed in a way that was not foreseen; it will come again")
         await asyncio.sleep(2)
 
 
 async def handle(parts: Parts, message: AbstractIncomingMessage) -> None:
-    """Do the job of one message. One that cannot be read is put aside, where the queue says; one that cannot be done now goes back."""
+    """Do the job of one message. One that cannot be read is put aside, where the queue says; one that cannot be done now goes back.
+
+    Raises:
+        Unavailable: the queue was not told; it will send the message again.
+    """
     try:
         job = Job.read(message.body)
-    except (ValueError, KeyError, TypeError, json.JSONDecodeError):
+    except (ValueError, KeyError, TypeError):
         _log.error("A message is no job", extra={"message_id": message.message_id})
-        await message.reject(requeue=False)
+        with calling("rabbitmq", *CONNECTION_EXCEPTIONS):
+            await message.reject(requeue=False)
         return
+    done = True
     try:
-        await parts.work.do(job)
+        carrier = {name: str(value) for name, value in message.headers.items()}
+        with span("job", SpanKind.CONSUMER, carrier, job_id=str(job.job_id), document_id=str(job.document_id)):
+            await parts.work.do(job)
     except Unavailable as error:
         _log.error("A job goes back into the queue: %s", error, extra={"job_id": str(job.job_id)})
-        await message.nack(requeue=True)
-    else:
-        await message.ack()
+        done = False
+    with calling("rabbitmq", *CONNECTION_EXCEPTIONS):
+        await (message.ack() if done else message.nack(requeue=True))
 
 
 async def revive(parts: Parts) -> None:
@@ -63,6 +75,8 @@ async def revive(parts: Parts) -> None:
                     await parts.jobs.send(Job(row["id"], row["document_id"], row["kind"]))
         except Unavailable as error:
             _log.warning("Stale jobs are looked for later: %s", error)
+        except Exception:
+            _log.exception("Stale jobs are looked for later")
 
 
 def make_app(settings: AlgoSettings) -> FastAPI:
