@@ -79,6 +79,10 @@ class Cookbook:
         images = {f"image/{image.name}" for image in self.catalogue.images(systems)}
         return self._ordered(recipe.name for recipe in self.recipes.values() if recipe.name in images or recipe.options.get("files"))
 
+    def from_upstream(self, recipe: Recipe) -> bool:
+        """Whether it takes something that only upstream has."""
+        return recipe.options.get("upstream", False) or any(self.from_upstream(self.recipes[need]) for need in recipe.needs)
+
     def _ordered(self, names: Iterable[str]) -> list[Recipe]:
         ordered: dict[str, Recipe] = {}
         for name in names:
@@ -106,7 +110,9 @@ class Cookbook:
 
 def upstream_only(path: Path = PATH) -> list[str]:
     """Names of the catalogue's images that package registries cannot make."""
-    return yaml.safe_load(path.read_text())["upstream_only"]
+    data = yaml.safe_load(path.read_text())
+    fetched = {name for name, options in data["builds"].items() if options.get("upstream")}
+    return data["upstream_only"] + [name for name, options in data["images"].items() if fetched & set(options.get("needs", ()))]
 
 
 def _recipe(name: str, options: Mapping[str, Any]) -> Recipe:
