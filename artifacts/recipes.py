@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -119,9 +120,16 @@ def _recipe(name: str, options: Mapping[str, Any]) -> Recipe:
     return Recipe(name, options["kind"], options.get("seconds", 20), tuple(options.get("needs", ())), options)
 
 
-def tree_fingerprint(folder: Path) -> dict[str, str]:
-    """Relative path → SHA-256 (and the executable bit) of every file under ``folder``, but for what Python keeps beside its sources."""
+def tree_fingerprint(folder: Path, *, without: Collection[str] = ()) -> dict[str, str]:
+    """Relative path → SHA-256 (and the executable bit) of every file under ``folder``, but for what Python keeps beside its sources.
+
+    ``without``: names of further files and folders that are left out.
+    """
     if not folder.is_dir():
         raise ArtifactError(f"{folder.relative_to(REPOSITORY)} is missing")
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
-    return {str(path.relative_to(folder)): f"{sha256_of(path)} {path.stat().st_mode & 0o100}" for path in files}
+    left_out = {"__pycache__", *without}
+    files = []
+    for place, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if name not in left_out]  # one of packages has tens of thousands of files
+        files += [Path(place, name) for name in names if name not in left_out]
+    return {str(path.relative_to(folder)): f"{sha256_of(path)} {path.stat().st_mode & 0o100}" for path in sorted(files)}

@@ -5,7 +5,6 @@ The output is the folder of the model.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import yaml

@@ -66,6 +66,12 @@ def test_an_unknown_mode_is_refused_with_the_known_ones(mode, found):
     assert (finding.what, finding.found, finding.wanted) == ("deploy_mode", found, "one of full, small")
 
 
+def test_an_unknown_model_is_refused_with_the_known_ones():
+    models = {"small": {"image": "model_small", "name": "small", "dimension": 8}}
+    finding = only(validate(site(embedding_model="large", embedding_models=models)))
+    assert (finding.what, finding.found, finding.wanted) == ("embedding_model", "large", "one of small")
+
+
 def test_a_component_of_no_mode_is_refused():
     finding = only(validate(site(deploy_components=["redis", "reddis"])))
     assert (finding.what, finding.found) == ("deploy_components", "reddis")

@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from voicehelper_common import ApiError, count, create_app
+from voicehelper_common import ApiError, Text, count, create_app
 
 from .batcher import Batcher
 from .encoder import Encoder, normalize
@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 class EmbedRequest(BaseModel):
     """Texts to embed."""
 
-    texts: Annotated[list[str], Field(min_length=1, max_length=MOST_TEXTS), count(1, MOST_TEXTS, "texts")]
+    texts: Annotated[list[Text], Field(min_length=1, max_length=MOST_TEXTS), count(1, MOST_TEXTS, "texts")]
     normalize: bool | None = Field(None, description="whether vectors have length 1; default: BGE_NORMALIZE")
     batch_size: int | None = Field(None, ge=1, le=1024, description="most texts in the model at once, below BGE_BATCH_SIZE")
 

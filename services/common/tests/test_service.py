@@ -160,3 +160,14 @@ def test_a_wrong_setting_ends_the_start_with_its_name(monkeypatch):
     with pytest.raises(SystemExit) as stopped:
         read_settings(Settings)
     assert str(stopped.value) == "PORT: port: found 'seventy', wanted an integer"
+
+
+def test_half_a_character_is_no_text():
+    from pydantic import TypeAdapter, ValidationError
+
+    from voicehelper_common import Text
+    from voicehelper_common.errors import explain
+
+    with pytest.raises(ValidationError) as refused:
+        TypeAdapter(Text).validate_python("\ud800")
+    assert explain(refused.value.errors()[0])["wanted"] == "a text in valid Unicode"

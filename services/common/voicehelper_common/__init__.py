@@ -1,7 +1,7 @@
 """What the services of VoiceHelper have alike: settings, logs, metrics, traces, errors, health and drain."""
 
 from .app import create_app, openapi
-from .errors import ApiError, count, refusal
+from .errors import ApiError, Text, count, refusal
 from .lifecycle import Lifecycle
 from .server import serve
 from .settings import Settings, read_settings
@@ -11,6 +11,7 @@ __all__ = [
     "ApiError",
     "Lifecycle",
     "Settings",
+    "Text",
     "count",
     "create_app",
     "http_client",

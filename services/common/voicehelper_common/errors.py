@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, BeforeValidator
+from pydantic import AfterValidator, BaseModel, BeforeValidator
 from pydantic_core import PydanticCustomError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -70,6 +70,18 @@ def count(least: int, most: int, things: str) -> BeforeValidator:
     return BeforeValidator(check)
 
 
+def _whole(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise refusal("half a character", "a text in valid Unicode") from None
+    return text
+
+
+Text = Annotated[str, AfterValidator(_whole)]
+"""A text that can be written as UTF-8: JSON may hold half a character (`\\ud800`), which nothing behind can take."""
+
+
 def describe(value: Any) -> str:
     """What a client sent, short enough to send back: a scalar as it is, anything longer by kind and size."""
     match value:
@@ -95,7 +107,6 @@ _WANTED = {
     "json_invalid": "valid JSON",
     "extra_forbidden": "no field of this name",
     "string_type": "a text",
-    "string_unicode": "a text in valid Unicode",
     "list_type": "a list",
     "dict_type": "an object",
     "model_attributes_type": "a JSON object",

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 import httpx
 
+from .settings import Settings
+
 
 def free_port() -> int:
     """A TCP port of this machine that nobody listens on."""
@@ -64,3 +66,12 @@ class Service:
         """End it by SIGKILL, if it still runs."""
         self.process.kill()
         self.process.wait()
+
+
+def settings_table(kind: type[Settings]) -> str:
+    """The settings of a service as its README has them: one line a variable."""
+    lines = ["| variable | default | what it is |", "|---|---|---|"]
+    for name, field in kind.model_fields.items():
+        default = "" if field.is_required() or name in {"member", "threads"} else f"`{field.default}`" if field.default != "" else "empty"
+        lines.append(f"| `{name.upper()}` | {default} | {field.description} |")
+    return "\n".join(lines) + "\n"

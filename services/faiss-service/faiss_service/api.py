@@ -17,7 +17,7 @@ from fastapi import FastAPI, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response, StreamingResponse
 
-from voicehelper_common import ApiError, count, create_app
+from voicehelper_common import ApiError, Text, count, create_app
 
 from .files import Damaged
 from .follower import LINEAGE, SEQUENCE, Follower, take_back
@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Vector = list[Number]
-Id = Annotated[str, Field(min_length=1, max_length=512)]
+Id = Annotated[Text, Field(min_length=1, max_length=512)]
 Sequence = Annotated[int, Field(ge=0, description="number of the change; a search with `after` sees it at every member")]
 
 
@@ -266,8 +266,11 @@ def make(settings: FaissSettings) -> FastAPI:
 
     @app.post("/save")
     async def save() -> Saved:
-        """Write a snapshot of this member now, if anything changed."""
-        return _saved(await the_store().save())
+        """Write a snapshot of this member now, if anything changed. 507 if it does not fit on the disk: the log has what changed."""
+        try:
+            return _saved(await the_store().save())
+        except OSError as error:
+            raise ApiError(507, "storage", str(error), "room on the disk", retry_after=30) from error
 
     @app.get("/backup", response_class=StreamingResponse, tags=["operations"])
     async def backup() -> StreamingResponse:

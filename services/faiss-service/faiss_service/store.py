@@ -325,7 +325,11 @@ class Store:
                 except Damaged as error:
                     self._fail(str(error))
                     raise
-                counts = await self._apply([Frame(number, payload)])
+                try:
+                    counts = await self._apply([Frame(number, payload)])
+                except Exception as error:  # the log has what memory lacks: a start from it makes them one again
+                    self._fail(f"a change that is in the log could not be applied: {error}")
+                    raise
             for item, count in zip(batch, counts, strict=True):
                 if isinstance(item.operation, Add):
                     changed_vectors.inc(len(item.operation.ids))

@@ -14,6 +14,7 @@ from conftest import DIMENSION, Member, vectors
 from faiss_service.api import make
 from faiss_service.settings import FaissSettings
 from voicehelper_common import openapi
+from voicehelper_common.testing import settings_table
 
 V = [0.5] * DIMENSION
 
@@ -166,3 +167,7 @@ def test_scores_are_inner_products(member):
     member.add([str(n) for n in range(50)], data)
     hits = member.search(data[7], k=50)
     np.testing.assert_allclose([hit["score"] for hit in hits], np.sort(data @ data[7])[::-1], rtol=1e-4)
+
+
+def test_the_readme_has_every_setting():
+    assert settings_table(FaissSettings) in (Path(__file__).parents[1] / "README.md").read_text()
