@@ -99,7 +99,7 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
             with client.Redis(port=port, retry=client.retry.Retry(client.backoff.ConstantBackoff(0.1), 50)) as link:
                 link.ping()
                 link.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
-                while link.execute_command("CLUSTER", "INFO")["cluster_state"] != "ok":
+                while b"cluster_state:ok" not in link.execute_command("CLUSTER", "INFO"):
                     pass
             yield port
         finally:
