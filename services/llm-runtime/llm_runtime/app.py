@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,8 +15,8 @@ from fastapi import Depends, FastAPI, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from prometheus_client import REGISTRY, Histogram
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.background import BackgroundTask
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from voicehelper_common import ApiError, create_app
 from voicehelper_common.gate import Gate
@@ -136,22 +136,23 @@ def make(settings: Settings) -> FastAPI:
                     seen = True
                 yield part
 
-        return _Stream(
-            parts(), media_type="text/event-stream", headers={"Cache-Control": "no-store"}, background=BackgroundTask(kept.aclose)
-        )
+        return _Stream(parts(), kept.aclose)
 
     return app
 
 
 class _Stream(StreamingResponse):
-    """A stream whose end is reached on all ways: a client that goes away ends the generation, too."""
+    """Server-sent events with an end that is reached on all ways: a client that goes away ends the generation, too."""
 
-    async def __call__(self, *arguments: Any) -> None:
-        ending, self.background = self.background, None
+    def __init__(self, parts: AsyncIterator[bytes], ending: Callable[[], Awaitable[None]]) -> None:
+        super().__init__(parts, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+        self._ending = ending
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            await super().__call__(*arguments)
+            await super().__call__(scope, receive, send)
         finally:
-            await asyncio.shield(ending())
+            await asyncio.shield(self._ending())
 
 
 def key_of(settings: Settings) -> str:

@@ -66,7 +66,8 @@ def test_the_model_has_the_name_it_was_given(running):
 @pytest.mark.parametrize(
     "headers", [{}, {"Authorization": "Bearer other"}, {"Authorization": f"Basic {KEY}"}, {"Authorization": "Bearer "}]
 )
-def test_without_the_key_nobody_is_served(running, headers):
+def test_without_the_key_nobody_is_served(running, sent):
+    headers = {"Authorization": sent} if sent else {}
     for answer in (ask(running, headers=headers, messages=QUESTION), httpx.get(f"{running.url}/v1/models", headers=headers)):
         assert answer.status_code == 401
         assert answer.json()["error"]["field"] == "authorization"
