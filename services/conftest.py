@@ -57,6 +57,12 @@ class Service:
         return self.process.wait(timeout=60)
 
 
+@pytest.fixture(scope="session", name="free_port")
+def _free_port() -> Callable[[], int]:
+    """Gives a port that nobody listens on, at each call another."""
+    return free_port
+
+
 @pytest.fixture(scope="session")
 def service() -> Iterator[Callable[..., Service]]:
     """Starts the service in a folder of `services/` with settings; all are ended with the tests."""
