@@ -77,7 +77,7 @@ def test_the_configuration_names_variables_and_holds_no_secret(read):
     ],
 )
 def test_rules_that_cannot_hold_are_refused_by_place(read, rules, said):
-    with pytest.raises(RulesError, match="RULES|keys") as refusal:
+    with pytest.raises(RulesError) as refusal:
         read(rules)
     assert said in str(refusal.value)
 
