@@ -63,7 +63,7 @@ def make(settings: Settings) -> FastAPI:
         """The text of a recording: a file as the body or as the field `file` of a form, or `audio/pcm;rate=16000;channels=1` (s16le)."""
         began = time.perf_counter()
         data, kind = await _recording(request)
-        segments, language, duration, _ = await recognition.transcribe(partial(decode, data, kind, settings.max_audio_seconds))
+        segments, language, duration = await recognition.transcribe(partial(decode, data, kind, settings.max_audio_seconds))
         pieces = [Piece(text=piece.text, start=round(piece.start, 3), end=round(piece.end, 3)) for piece in segments if piece.text]
         return Transcript(
             text=" ".join(piece.text for piece in pieces),

@@ -54,8 +54,8 @@ class Recognition:
         """End the threads when they are done."""
         self._pool.shutdown(cancel_futures=True)
 
-    async def transcribe(self, prepare: Callable[[], Audio]) -> tuple[list[engines.Segment], str, float, float]:
-        """A recording's segments, language, length and time of recognition in seconds.
+    async def transcribe(self, prepare: Callable[[], Audio]) -> tuple[list[engines.Segment], str, float]:
+        """A recording's segments, language, and length in seconds.
 
         Args:
             prepare: gives the samples; runs in a thread as well, since decoding takes its time.
@@ -66,13 +66,12 @@ class Recognition:
         async with self._gate.enter():
             return await self.run(lambda: self._transcribe(prepare()))
 
-    def _transcribe(self, audio: Audio) -> tuple[list[engines.Segment], str, float, float]:
+    def _transcribe(self, audio: Audio) -> tuple[list[engines.Segment], str, float]:
         began = time.perf_counter()
         segments, language = ([], self.settings.language or "und") if silent(audio) else self._engine.transcribe(audio)
-        seconds = time.perf_counter() - began
-        _seconds.labels(self.name).observe(seconds)
+        _seconds.labels(self.name).observe(time.perf_counter() - began)
         _audio.labels(self.name, "transcribe").inc(len(audio) / RATE)
-        return segments, language, len(audio) / RATE, seconds
+        return segments, language, len(audio) / RATE
 
     def open(self) -> Live | None:
         """A stream; none if there are as many as there may be."""
@@ -109,8 +108,10 @@ class Live:
 
     async def close(self) -> None:
         """Give back what it holds."""
-        await self._recognition.run(self._stream.close)
-        self._recognition.closed()
+        try:
+            await self._recognition.run(self._stream.close)
+        finally:
+            self._recognition.closed()
 
     async def _updates(self, work: Callable[[], list[engines.Update]]) -> list[engines.Update]:
         began = time.perf_counter()
