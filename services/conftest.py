@@ -33,7 +33,7 @@ class Service:
         command = [sys.executable, "-m", folder.replace("-", "_")]
         self.process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
-    def ready(self, seconds: float = 90) -> "Service":
+    def ready(self, seconds: float = 240) -> "Service":
         """Wait until it can serve. Raises AssertionError with its log if it ends before."""
         stop = time.monotonic() + seconds
         while time.monotonic() < stop:
@@ -45,7 +45,7 @@ class Service:
                 time.sleep(0.1)
         raise AssertionError("not ready in time")
 
-    def failure(self, seconds: float = 60) -> str:
+    def failure(self, seconds: float = 240) -> str:
         """What it says when it does not start."""
         output, _ = self.process.communicate(timeout=seconds)
         assert self.process.returncode
