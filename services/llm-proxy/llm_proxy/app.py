@@ -30,7 +30,8 @@ def make(settings: Settings) -> FastAPI:
             started = True
             yield state or {}
 
-    app = create_app("llm-proxy", "1", settings, description="One OpenAI-compatible API before all language models", lifespan=lifespan)
+    description = f"One API before all language models: OpenAI's, as LiteLLM has it, at {', '.join(sorted(PATHS))}"
+    app = create_app("llm-proxy", "1", settings, description=description, lifespan=lifespan)
     lifecycle = app.state.lifecycle
     lifecycle.require("litellm", lambda: "" if started else "LiteLLM is starting")
 

@@ -1,5 +1,6 @@
 import json
 import time
+from pathlib import Path
 
 import httpx
 import pytest
@@ -126,6 +127,11 @@ def test_it_says_how_it_is(url):
     assert 'llm_first_token_seconds_count{model="assistant"}' in figures
     assert 'http_requests_total{method="POST",route="/v1/chat/completions",status="403"}' in figures
     assert "sk-key" not in figures
+
+
+def test_the_api_is_as_documented(url):
+    documented = json.loads((Path(__file__).parents[1] / "openapi.json").read_text())
+    assert documented == httpx.get(f"{url}/openapi.json").json()
 
 
 def test_it_ends_as_told(proxy, runtime):
