@@ -10,7 +10,6 @@ const config: NextConfig = {
   poweredByHeader: false,
   reactStrictMode: true,
   images: { unoptimized: true },
-  serverExternalPackages: ["prom-client"],
   headers: async () => [
     {
       source: "/:path*",

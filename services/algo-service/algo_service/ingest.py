@@ -227,7 +227,7 @@ class Work:
         """Remove a document everywhere; its row, by which the rest is found, goes last."""
         document_id = document["id"]
         await self._models.remove([f"{document_id}:{number}" for number in range(document["chunks"])])
-        await self._texts.remove(document_id)
+        await self._texts.remove(document_id, document["chunks"])
         await self._graph.remove(document_id)
         await self._blobs.remove(document_id)
         await self._events.tell("document.deleted", str(document_id), owner=str(document["owner"]))

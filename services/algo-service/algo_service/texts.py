@@ -16,7 +16,7 @@ from .failures import Unavailable, calling
 from .records import Caller
 from .settings import AlgoSettings
 
-# `cjk` takes Latin words as they are and CJK text by pairs of characters: both engines have it without a plugin.
+# The standard analyzer, which needs no module, takes Latin words as they are and CJK text character by character: phrases make up for that.
 _MAPPINGS = {
     "dynamic": "strict",
     "properties": {
@@ -24,10 +24,13 @@ _MAPPINGS = {
         "owner": {"type": "keyword"},
         "shared": {"type": "boolean"},
         "number": {"type": "integer"},
-        "title": {"type": "text", "analyzer": "cjk"},
-        "text": {"type": "text", "analyzer": "cjk"},
+        "title": {"type": "text"},
+        "text": {"type": "text"},
     },
 }
+
+
+_AT_ONCE = 1000
 
 
 class Texts:
@@ -53,24 +56,12 @@ class Texts:
         """Have these chunks of a document (a row of `documents`) found; those that are there already are replaced."""
         if not self._made:
             await self._make()
-        lines = []
+        lines: list[dict[str, Any]] = []
         for chunk in chunks:
-            lines.append({"index": {"_id": f"{document['id']}:{chunk.number}"}})
-            lines.append(
-                {
-                    "document_id": str(document["id"]),
-                    "owner": str(document["owner"]),
-                    "shared": document["shared"],
-                    "number": chunk.number,
-                    "title": document["title"],
-                    "text": chunk.text,
-                }
-            )
-        body = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-        answer = await self._ask("POST", "/_bulk", content=body.encode(), headers={"Content-Type": "application/x-ndjson"})
-        if answer["errors"]:
-            reason = next(item["index"]["error"] for item in answer["items"] if "error" in item["index"])
-            raise Unavailable("elasticsearch", reason.get("reason", "a chunk was refused"))
+            source = {"document_id": str(document["id"]), "owner": str(document["owner"]), "shared": document["shared"]}
+            source |= {"number": chunk.number, "title": document["title"], "text": chunk.text}
+            lines += [{"index": {"_id": f"{document['id']}:{chunk.number}"}}, source]
+        await self._bulk(lines)
 
     async def search(self, query: str, caller: Caller, most: int) -> list[str]:
         """Ids of up to `most` chunks that the caller may see, the best first."""
@@ -81,6 +72,7 @@ class Texts:
             "query": {
                 "bool": {
                     "must": {"multi_match": {"query": query, "fields": ["text", "title^0.5"]}},
+                    "should": {"match_phrase": {"text": {"query": query, "slop": 3, "boost": 2}}},
                     "filter": [] if caller.operator else [{"bool": {"should": visible}}],
                 }
             },
@@ -88,14 +80,18 @@ class Texts:
         answer = await self._ask("POST", "/_search", json=asked, absent={"hits": {"hits": []}})
         return [hit["_id"] for hit in answer["hits"]["hits"]]
 
-    async def remove(self, document_id: UUID) -> None:
-        """Remove a document's chunks; no error where there are none."""
-        asked = {"query": {"term": {"document_id": str(document_id)}}}
-        answer = await self._ask(
-            "POST", "/_delete_by_query?refresh=true&conflicts=proceed", json=asked, absent={"failures": [], "version_conflicts": 0}
-        )
-        if answer["failures"] or answer["version_conflicts"]:
-            raise Unavailable("elasticsearch", "not every chunk was removed")
+    async def remove(self, document_id: UUID, number: int) -> None:
+        """Remove a document's first `number` chunks; no error for those that are not there."""
+        for first in range(0, number, _AT_ONCE):
+            await self._bulk([{"delete": {"_id": f"{document_id}:{each}"}} for each in range(first, min(first + _AT_ONCE, number))])
+
+    async def _bulk(self, lines: Sequence[dict[str, Any]]) -> None:
+        """Do what each line says, all that can be done of it; an index that is not there has nothing to delete."""
+        body = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode()
+        answer = await self._ask("POST", "/_bulk", content=body, headers={"Content-Type": "application/x-ndjson"})
+        results = [result for item in answer["items"] for result in item.values()]
+        if failed := next((result for result in results if "error" in result and result["status"] != 404), None):
+            raise Unavailable("elasticsearch", failed["error"].get("reason", "a chunk was refused"))
 
     async def _make(self) -> None:
         with calling("elasticsearch", httpx.HTTPError):

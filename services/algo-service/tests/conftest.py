@@ -13,6 +13,7 @@ import shutil
 import socket
 import subprocess
 import threading
+import time
 import zlib
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
@@ -100,7 +101,7 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
                 link.ping()
                 link.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
                 while b"cluster_state:ok" not in link.execute_command("CLUSTER", "INFO"):
-                    pass
+                    time.sleep(0.05)
             yield port
         finally:
             process.terminate()
@@ -214,9 +215,16 @@ def neighbour_app(state: Neighbours) -> FastAPI:
     async def bulk(request: Request) -> Any:
         check("elasticsearch")
         lines = [json.loads(line) for line in (await request.body()).splitlines()]
-        for action, source in zip(lines[::2], lines[1::2], strict=True):
-            state.texts[action["index"]["_id"]] = source
-        return {"errors": False, "items": []}
+        items = []
+        while lines:
+            (action, what), *_ = lines.pop(0).items()
+            if action == "index":
+                state.texts[what["_id"]] = lines.pop(0)
+                items.append({"index": {"_id": what["_id"], "status": 201}})
+            else:
+                known = state.texts.pop(what["_id"], None)
+                items.append({"delete": {"_id": what["_id"], "status": 200 if known else 404}})
+        return {"errors": False, "items": items}
 
     @app.post("/voicehelper-documents/_search")
     async def find(request: Request) -> Any:
@@ -229,14 +237,6 @@ def neighbour_app(state: Neighbours) -> FastAPI:
         seen = {each: source for each, source in state.texts.items() if owner is None or source["shared"] or source["owner"] == owner}
         hits = sorted((-len(words & set(source["text"].lower().split())), each) for each, source in seen.items())
         return {"hits": {"hits": [{"_id": each} for score, each in hits if score]}}
-
-    @app.post("/voicehelper-documents/_delete_by_query")
-    async def remove(request: Request) -> Any:
-        check("elasticsearch")
-        wanted = (await request.json())["query"]["term"]["document_id"]
-        for each in [each for each, source in state.texts.items() if source["document_id"] == wanted]:
-            del state.texts[each]
-        return {"failures": [], "version_conflicts": 0}
 
     return app
 
@@ -253,6 +253,7 @@ class Serving:
         self._thread.start()
         while not self._server.started:
             assert self._thread.is_alive(), "the server did not start"
+            time.sleep(0.01)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -433,10 +434,11 @@ async def world(settings: AlgoSettings, neighbours: Neighbours, monkeypatch: pyt
         await migrate(own.pool)
         monkeypatch.setattr("algo_service.api.app.open_parts", lambda of: opened(of, place))
         with Serving(make_app(settings)) as serving:
-            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{serving.port}", timeout=20) as client:
-                async with asyncio.timeout(20):
-                    while (await client.get("/ready")).status_code != 200:
+            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{serving.port}", timeout=60) as client:
+                async with asyncio.timeout(120):
+                    while (answer := await client.get("/ready")).status_code != 200:
                         await asyncio.sleep(0.05)
+                assert answer.json()["status"] == "ready"
                 login = await client.post("/auth/verify", json={"username": "operator", "password": "operator-password"})
                 assert login.status_code == 200, login.text
                 operator = {"X-User-Id": login.json()["user_id"], "X-User-Role": "operator"}

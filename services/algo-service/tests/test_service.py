@@ -153,8 +153,9 @@ async def test_job_goes_on(world, system: str) -> None:
     assert world.place.events.count(("document.ready", taken["document_id"])) == 1
 
 
-async def test_killed_worker(world, settings) -> None:
+async def test_killed_worker(world, settings, monkeypatch) -> None:
     """A worker that ends in the middle leaves its document to the next one, which waits for nobody."""
+    monkeypatch.setattr(world.parts.work, "_settings", settings.model_copy(update={"job_patience": 60}))
     user = await world.user()
     taken = await world.ingest(" ".join(f"Sentence number {number} is of some length." for number in range(200)), user)
     job = world.place.queue.pop()
@@ -166,7 +167,7 @@ async def test_killed_worker(world, settings) -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     world.neighbours.away.clear()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         await asyncio.gather(world.parts.work.do(job), world.parts.work.do(job))  # two at once: one does it
     assert world.place.events.count(("document.ready", taken["document_id"])) == 1
 

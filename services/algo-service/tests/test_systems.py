@@ -33,8 +33,10 @@ PORTS = {"api": 21080, "worker": 21081}
 
 def start(module: str, port: int, environment: dict[str, str]) -> subprocess.Popen[bytes]:
     """A process of the service, ready."""
-    process = subprocess.Popen([sys.executable, "-m", module], env=environment | {"PORT": str(port), "HOST": "127.0.0.1"})
-    until = time.monotonic() + 60
+    process = subprocess.Popen(
+        [sys.executable, "-X", "faulthandler", "-m", module], env=environment | {"PORT": str(port), "HOST": "127.0.0.1"}
+    )
+    until = time.monotonic() + 180
     while time.monotonic() < until:
         try:
             if httpx.get(f"http://127.0.0.1:{port}/ready").status_code == 200:
@@ -45,6 +47,17 @@ def start(module: str, port: int, environment: dict[str, str]) -> subprocess.Pop
         time.sleep(0.2)
     process.kill()
     raise AssertionError(f"{module} is not ready: " + httpx.get(f"http://127.0.0.1:{port}/ready").text)
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """End a process in good order; one that does not end says where it is."""
+    process.send_signal(signal.SIGTERM)
+    try:
+        assert process.wait(120) == 0
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGABRT)
+        process.wait()
+        raise
 
 
 @pytest.fixture
@@ -69,8 +82,7 @@ def api(environment) -> Iterator[httpx.Client]:
         user = client.post("/auth/verify", json={"username": "operator", "password": "operator-password"}).json()
         client.headers.update({"X-User-Id": user["user_id"], "X-User-Role": "operator"})
         yield client
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(30) == 0
+    stop(process)
 
 
 @pytest.fixture
@@ -78,13 +90,12 @@ def worker(environment) -> Iterator[None]:
     """A running worker."""
     process = start("algo_service.worker", PORTS["worker"], environment)
     yield
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(30) == 0
+    stop(process)
 
 
 def finished(api: httpx.Client, job_id: str) -> dict:
     """A job, once it has ended."""
-    until = time.monotonic() + 60
+    until = time.monotonic() + 180
     while time.monotonic() < until:
         job = api.get(f"/jobs/{job_id}").json()
         if job.get("status") in ("done", "failed"):
@@ -160,7 +171,7 @@ def test_whole_way(api, worker, neighbours) -> None:
     assert any(each["id"] == answer["conversation_id"] for each in api.get("/conversations").json()["conversations"])
 
     assert api.delete(f"/documents/{document['id']}").status_code == 204
-    until = time.monotonic() + 30
+    until = time.monotonic() + 120
     while neighbours.vectors and time.monotonic() < until:
         time.sleep(0.1)
 
@@ -209,5 +220,4 @@ def test_killed_worker(api, environment) -> None:
     finally:
         for each in taken:
             api.delete(f"/documents/{each['document_id']}")
-        process.send_signal(signal.SIGTERM)
-        process.wait(30)
+        stop(process)

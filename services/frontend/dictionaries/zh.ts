@@ -120,7 +120,7 @@ export const zh: Dictionary = {
     unmute: "打开麦克风",
     hangUp: "挂断",
     transcript: "通话内容",
-    hint: "PDF、纯文本、Markdown、HTML，或包含这些文件的 zip",
+    hint: "请直接说话，您可以随时打断回答。",
   },
 
   errors: {

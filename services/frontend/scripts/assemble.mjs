@@ -2,7 +2,7 @@
 import { cp, rm } from "node:fs/promises";
 
 await rm("dist", { recursive: true, force: true });
-await cp(".next/standalone", "dist", { recursive: true });
+await cp(".next/standalone", "dist", { recursive: true, verbatimSymlinks: true });
 await cp(".next/static", "dist/frontend/.next/static", { recursive: true });
 await cp("public", "dist/frontend/public", { recursive: true });
 // What makes pictures smaller; here are none.

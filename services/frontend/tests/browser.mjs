@@ -29,7 +29,12 @@ export async function startFrontend(gateway) {
     }
     return child.exitCode;
   }
-  await answering(`${started.url}/api/health`);
+  try {
+    await answering(`${started.url}/api/health`);
+  } catch (error) {
+    await close();
+    throw error;
+  }
   return started;
 }
 

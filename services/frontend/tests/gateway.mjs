@@ -1,6 +1,6 @@
 // A gateway for tests: it speaks the public API as services/gateway/openapi.json has it, keeps everything in memory, and records what it is sent.
-// What a question asks for decides how it is answered: "hold" (until `state.held` is false), "break", "cut",
-// "busy" (429), "down" (503), "expired" (401).
+// What a question asks for decides how it is answered: "hold" (until `state.held` is false, and a document with "held" in its name is read until
+// then), "break", "cut", "busy" (429), "down" (503), "expired" (401).
 import { randomUUID } from "node:crypto";
 import { createServer } from "node:http";
 import { WebSocketServer } from "ws";
@@ -180,10 +180,12 @@ export async function startGateway({ word = 25, port = 0 } = {}) {
     state.jobs.unshift(job);
     const bad = filename.includes("broken");
     setTimeout(() => Object.assign(document, { status: "running" }) && Object.assign(job, { status: "running" }), 400);
-    setTimeout(() => {
+    const finish = () => {
+      if (filename.includes("held") && state.held) return setTimeout(finish, 50);
       Object.assign(document, bad ? { status: "failed" } : { status: "ready", chunks: 12 });
       Object.assign(job, bad ? { status: "failed", error: "found a PDF with a password, wanted one without" } : { status: "done" }, { updated_at: now() });
-    }, 1200);
+    };
+    setTimeout(finish, 1200);
     return send(202, { document_id: document.id, job_id: job.id, status: "queued" });
   }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -18,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from voicehelper_common import ApiError, create_app
+from voicehelper_common import ApiError, Text, create_app
 from voicehelper_common.gate import Gate
 
 from .engine import Engine
@@ -48,8 +49,8 @@ class Message(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
-    role: Annotated[str, Field(min_length=1, max_length=20)]
-    content: str | list[dict[str, Any]] | None = None
+    role: Annotated[Text, Field(min_length=1, max_length=20)]
+    content: Text | list[dict[str, Any]] | None = None
 
 
 class ChatCompletion(_Generation):
@@ -61,7 +62,7 @@ class ChatCompletion(_Generation):
 class Completion(_Generation):
     """A text to go on with."""
 
-    prompt: Annotated[str, Field(min_length=1)]
+    prompt: Annotated[Text, Field(min_length=1)]
 
 
 def make(settings: Settings) -> FastAPI:
@@ -117,7 +118,8 @@ def make(settings: Settings) -> FastAPI:
         body["max_tokens"] = min(wanted.max_completion_tokens or wanted.max_tokens or settings.max_tokens, settings.max_tokens)
         async with AsyncExitStack() as held:
             await held.enter_async_context(gate.enter())
-            asked = engine.client.build_request("POST", request.url.path, json=body)
+            content = json.dumps(body).encode()  # in ASCII: what is no valid Unicode is for the model's server to refuse
+            asked = engine.client.build_request("POST", request.url.path, content=content, headers={"Content-Type": "application/json"})
             try:
                 answer = await engine.client.send(asked, stream=True)
                 held.push_async_callback(answer.aclose)

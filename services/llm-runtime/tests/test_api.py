@@ -96,7 +96,12 @@ def test_what_the_model_refuses_is_an_error_too(running):
     long = ask(running, messages=[{"role": "user", "content": "word " * 3000}])
     assert long.status_code == 400
     assert long.json()["error"]["message"]
-    assert httpx.post(f"{running.url}/v1/chat/completions", content=b"\xff{", headers=HEADERS).status_code == 400
+    for content in (
+        b"\xff{",
+        b'{"messages": [{"role": "user", "content": "\\ud800"}]}',
+        b'{"messages": [{"role": "user", "name": "\\ud800"}]}',
+    ):
+        assert httpx.post(f"{running.url}/v1/chat/completions", content=content, headers=HEADERS, timeout=60).status_code == 400
     assert ask(running, messages=[{"role": "user", "content": "x" * 2**20}]).status_code == 413
 
 

@@ -83,7 +83,7 @@ def test_bad_input_is_refused_by_name(url, body, field):
 
 
 def test_bytes_that_are_no_text_are_refused(url):
-    for content in (b"\xff\xfe{", b"not json", b'{"text": "\xff"}'):
+    for content in (b"\xff\xfe{", b"not json", b'{"text": "\xff"}', b'{"text": "\\ud800"}', b'{"text": "a", "voice": "\\ud800"}'):
         answer = httpx.post(f"{url}/synthesize", content=content, headers={"content-type": "application/json"})
         assert answer.status_code == 400, content
         assert answer.json()["error"]["wanted"]

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response, StreamingResponse
 
-from voicehelper_common import ApiError, create_app
+from voicehelper_common import ApiError, Text, create_app
 from voicehelper_common.errors import describe
 
 from .settings import Settings
@@ -29,9 +29,9 @@ class Utterance(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    text: Annotated[str, Field(min_length=1)]
-    voice: Annotated[str, Field(min_length=1, max_length=100)] | None = None
-    language: Annotated[str, Field(min_length=2, max_length=35)] | None = None
+    text: Annotated[Text, Field(min_length=1)]
+    voice: Annotated[Text, Field(min_length=1, max_length=100)] | None = None
+    language: Annotated[Text, Field(min_length=2, max_length=35)] | None = None
     speed: Annotated[float, Field(ge=0.5, le=2, allow_inf_nan=False)] = 1
 
 

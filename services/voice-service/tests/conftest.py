@@ -6,6 +6,7 @@ import asyncio
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -80,6 +81,7 @@ def running(app: FastAPI) -> Iterator[int]:
     while not server.started:
         if not thread.is_alive():
             raise RuntimeError("the server did not start")
+        time.sleep(0.01)
     try:
         yield port
     finally:

@@ -12,7 +12,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
 from voicehelper_common import ApiError
@@ -143,21 +143,22 @@ async def _from_json(request: Request, parts: PartsOf, caller: CallerOf) -> Any:
 
 async def _from_form(request: Request, parts: PartsOf, caller: CallerOf) -> Any:
     try:
-        form: FormData = await request.form(max_files=1, max_fields=4, max_part_size=4096)
+        form = await request.form(max_files=1, max_fields=4, max_part_size=4096)
     except HTTPException as error:
         if isinstance(error, ApiError):
             raise
         raise ApiError(400, "body", str(error.detail)[:200], "a form with the field `file`, once, and `title`") from error
-    async with form:
+    try:
         file, title = form.get("file"), form.get("title") or ""
         if not isinstance(file, UploadFile):
             raise ApiError(400, "file", "nothing" if file is None else "a text", "a file")
         if not isinstance(title, str) or len(title) > 300:
-            raise ApiError(
-                400, "title", "a file" if not isinstance(title, str) else f"{len(title)} characters", "a text of at most 300 characters"
-            )
+            found = f"{len(title)} characters" if isinstance(title, str) else "a file"
+            raise ApiError(400, "title", found, "a text of at most 300 characters")
         name = (file.filename or "").replace("\\", "/").rpartition("/")[2][:255]
         return await parts.intake.take(file.file, name, title.strip(), caller)
+    finally:
+        await form.close()
 
 
 def _invalid(error: ValidationError) -> ApiError:
