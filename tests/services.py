@@ -9,15 +9,25 @@ import subprocess
 import sys
 from pathlib import Path
 
+import yaml
+
 from artifacts.store import Store, locked
 
-SERVICES = Path(__file__).parents[1] / "services"
+PROJECT = Path(__file__).parents[1]
+SERVICES = PROJECT / "services"
 LOCK, OVERRIDES = SERVICES / "requirements-test.txt", SERVICES / "overrides-test.txt"
 
 
 def names() -> list[str]:
     """The services that have tests, and the packages that they share."""
     return sorted(path.parent.name for path in SERVICES.glob("*/tests") if path.is_dir())
+
+
+def deployed() -> set[str]:
+    """Those of them that a mode deploys, and the package that all share."""
+    modes = yaml.safe_load((PROJECT / "group_vars/all/modes.yml").read_text())
+    roles = {role for key in ("deploy_modes", "deploy_mode_services") for those in modes[key].values() for role in those}
+    return {name for name in names() if name.replace("-", "_") in roles} | {"common"}
 
 
 def _folder() -> Path:
