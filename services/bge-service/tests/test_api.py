@@ -25,20 +25,20 @@ def service(model):
 
 
 def metric(service, name):
-    return float(re.search(rf"^{name} (\S+)$", httpx.get(service.base + "/metrics").text, re.M)[1])
+    return float(re.search(rf"^{name} (\S+)$", httpx.get(service.base + "/metrics", timeout=120).text, re.M)[1])
 
 
 def test_an_answer_is_as_the_contract_says(service):
-    answer = httpx.post(service.base + "/embed", json={"texts": TEXTS, "batch_size": 2}).json()
+    answer = httpx.post(service.base + "/embed", json={"texts": TEXTS, "batch_size": 2}, timeout=120).json()
     assert set(answer) == {"embeddings", "dimension", "model_name", "processing_time"}
     assert np.shape(answer["embeddings"]) == (len(TEXTS), 384) and answer["dimension"] == 384
     np.testing.assert_allclose(np.linalg.norm(answer["embeddings"], axis=1), 1, atol=1e-5)
-    longer = httpx.post(service.base + "/embed", json={"texts": TEXTS, "normalize": False}).json()["embeddings"]
+    longer = httpx.post(service.base + "/embed", json={"texts": TEXTS, "normalize": False}, timeout=120).json()["embeddings"]
     assert np.linalg.norm(longer, axis=1).min() > 2
 
 
 def test_info_says_what_the_folder_said(service):
-    info = httpx.get(service.base + "/info").json()
+    info = httpx.get(service.base + "/info", timeout=120).json()
     assert (info["pooling"], info["dimension"], info["max_length"], info["engine"]) == ("mean", 384, 256, "safetensors")
 
 
@@ -56,13 +56,15 @@ def test_info_says_what_the_folder_said(service):
     ],
 )
 def test_bad_input_is_refused_by_name(service, body, field, found, wanted):
-    answer = httpx.post(service.base + "/embed", json=body)
+    answer = httpx.post(service.base + "/embed", json=body, timeout=120)
     error = answer.json()["error"]
     assert (answer.status_code, error["field"], error["found"], error["wanted"]) == (400, field, found, wanted)
 
 
 def test_half_a_character_is_refused(service):
-    answer = httpx.post(service.base + "/embed", content=b'{"texts": ["\\ud800"]}', headers={"content-type": "application/json"})
+    answer = httpx.post(
+        service.base + "/embed", content=b'{"texts": ["\\ud800"]}', headers={"content-type": "application/json"}, timeout=120
+    )
     assert (answer.status_code, answer.json()["error"]["field"]) == (400, "texts.0")
 
 
@@ -70,7 +72,7 @@ def test_requests_share_batches(service):
     before = metric(service, "bge_batch_texts_count"), metric(service, "bge_batch_texts_sum")
 
     async def ask():
-        async with httpx.AsyncClient(base_url=service.base) as client:
+        async with httpx.AsyncClient(base_url=service.base, timeout=300) as client:
             return await asyncio.gather(*(client.post("/embed", json={"texts": [f"text {n}"]}) for n in range(64)))
 
     assert {answer.status_code for answer in asyncio.run(ask())} == {200}
@@ -89,7 +91,7 @@ def test_a_full_queue_refuses_and_goes_on(service):
     refused = [answer for answer in answers if answer.status_code == 429]
     assert refused and len(refused) + sum(answer.status_code == 200 for answer in answers) == 6
     assert refused[0].headers["retry-after"] == "1" and refused[0].json()["error"]["field"] == "queue"
-    assert httpx.post(service.base + "/embed", json={"texts": ["again"]}, timeout=60).status_code == 200
+    assert httpx.post(service.base + "/embed", json={"texts": ["again"]}, timeout=300).status_code == 200
 
 
 def test_texts_of_a_client_that_went_away_leave_the_queue(service):
@@ -97,7 +99,7 @@ def test_texts_of_a_client_that_went_away_leave_the_queue(service):
     with pytest.raises(httpx.ReadTimeout):
         httpx.post(service.base + "/embed", json={"texts": ["word " * 250] * 100}, timeout=httpx.Timeout(30, read=0.5))
     time.sleep(0.5)
-    assert httpx.post(service.base + "/embed", json={"texts": ["next"]}, timeout=60).status_code == 200
+    assert httpx.post(service.base + "/embed", json={"texts": ["next"]}, timeout=300).status_code == 200
     assert metric(service, "bge_queue_texts") == 0
     assert metric(service, "bge_texts_total") - before <= 101
 
@@ -117,7 +119,7 @@ def test_nothing_is_served_before_the_model_is_loaded(model):
 def test_a_model_that_cannot_be_loaded_ends_the_process_with_the_reason(folder):
     (folder / "1_Pooling" / "config.json").unlink()
     service = Service.start("-m", "bge_service", model_path=folder)
-    out, _ = service.process.communicate(timeout=60)
+    out, _ = service.process.communicate(timeout=300)
     assert service.process.returncode == 1 and "1_Pooling/config.json is not there" in out.splitlines()[-1]
 
 

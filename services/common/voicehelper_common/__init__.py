@@ -1,7 +1,7 @@
 """What the services of VoiceHelper have alike: settings, logs, metrics, traces, errors, health and drain."""
 
 from .app import create_app, openapi
-from .errors import ApiError, Text, count, refusal
+from .errors import ApiError, Text, count, refusal, valid_unicode
 from .lifecycle import Lifecycle
 from .server import serve
 from .settings import Settings, read_settings
@@ -21,4 +21,5 @@ __all__ = [
     "serve",
     "span",
     "trace_headers",
+    "valid_unicode",
 ]

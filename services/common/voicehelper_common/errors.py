@@ -78,7 +78,8 @@ def _whole(text: str) -> str:
     return text
 
 
-Text = Annotated[str, AfterValidator(_whole)]
+valid_unicode = AfterValidator(_whole)
+Text = Annotated[str, valid_unicode]
 """A text that can be written as UTF-8: JSON may hold half a character (`\\ud800`), which nothing behind can take."""
 
 

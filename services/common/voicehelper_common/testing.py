@@ -38,7 +38,7 @@ class Service:
         process = subprocess.Popen([sys.executable, *command], env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         return cls(process, f"http://127.0.0.1:{port}")
 
-    def wait(self, path: str = "/health", seconds: float = 60) -> Service:
+    def wait(self, path: str = "/health", seconds: float = 240) -> Service:
         """Wait until `path` answers with 200.
 
         Raises:
@@ -47,7 +47,7 @@ class Service:
         until = time.monotonic() + seconds
         while time.monotonic() < until and self.process.poll() is None:
             try:
-                if httpx.get(self.base + path).status_code == 200:
+                if httpx.get(self.base + path, timeout=30).status_code == 200:
                     return self
             except httpx.TransportError:
                 pass
@@ -55,7 +55,7 @@ class Service:
         self.kill()
         raise AssertionError(f"{path} did not answer: {self.process.communicate()[0]}")
 
-    def stop(self, seconds: float = 30) -> list[dict]:
+    def stop(self, seconds: float = 120) -> list[dict]:
         """End it by SIGTERM; gives its log, line by line. It must end with 0."""
         self.process.send_signal(signal.SIGTERM)
         out, _ = self.process.communicate(timeout=seconds)

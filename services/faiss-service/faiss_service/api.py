@@ -17,7 +17,7 @@ from fastapi import FastAPI, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response, StreamingResponse
 
-from voicehelper_common import ApiError, Text, count, create_app
+from voicehelper_common import ApiError, count, create_app, valid_unicode
 
 from .files import Damaged
 from .follower import ANCESTORS, LINEAGE, SEQUENCE, Follower, take_back
@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Vector = list[Number]
-Id = Annotated[Text, Field(min_length=1, max_length=512)]
+Id = Annotated[str, Field(min_length=1, max_length=512), valid_unicode]
 Sequence = Annotated[int, Field(ge=0, description="number of the change; a search with `after` sees it at every member")]
 
 
@@ -167,7 +167,11 @@ def make(settings: FaissSettings) -> FastAPI:
             return None
         try:
             asked = followers[0].client.request(
-                request.method, request.url.path, content=await request.body(), headers={"content-type": "application/json"}, timeout=25
+                request.method,
+                request.url.path,
+                content=await request.body(),
+                headers={"content-type": "application/json"},
+                timeout=settings.request_timeout * 0.8,
             )
             answer = await asked
         except httpx.TransportError as error:

@@ -10,6 +10,7 @@ import pytest
 from voicehelper_common.testing import Service, free_port
 
 DIMENSION = 32
+PATIENCE = 120  # seconds; a crowded machine answers late, and that is nothing that these tests are about
 
 
 class Member:
@@ -17,7 +18,15 @@ class Member:
 
     def __init__(self, folder: Path, name: str, members: str = "", port: int = 0, **settings: object) -> None:
         self.folder, self.port = folder, port or free_port()
-        self.settings = {"data_path": folder, "member": name, "member_url": members, "vector_dimension": DIMENSION, "threads": 1} | settings
+        self.settings = {
+            "data_path": folder,
+            "member": name,
+            "member_url": members,
+            "vector_dimension": DIMENSION,
+            "threads": 1,
+            "max_lag_seconds": PATIENCE,
+            "request_timeout": PATIENCE,
+        } | settings
         self.service: Service | None = None
 
     @property
@@ -34,7 +43,13 @@ class Member:
             self.service.kill()
 
     def post(self, path: str, body: object = None, **options: object) -> httpx.Response:
-        return httpx.post(self.base + path, json=body, timeout=30, **options)
+        return httpx.post(self.base + path, json=body, timeout=PATIENCE, **options)
+
+    def get(self, path: str) -> httpx.Response:
+        return httpx.get(self.base + path, timeout=PATIENCE)
+
+    def clear(self) -> httpx.Response:
+        return httpx.delete(self.base + "/clear", timeout=PATIENCE)
 
     def add(self, ids: list[str], vectors: np.ndarray, metadata: list[dict] | None = None) -> dict:
         answer = self.post("/add", {"ids": ids, "vectors": vectors.tolist(), "metadata": metadata})
@@ -47,7 +62,7 @@ class Member:
         return answer.json()["results"]
 
     def stats(self) -> dict:
-        return httpx.get(self.base + "/stats", timeout=30).json()
+        return httpx.get(self.base + "/stats", timeout=PATIENCE).json()
 
 
 def ports() -> int:

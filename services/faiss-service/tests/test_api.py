@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
-from conftest import DIMENSION, Member, vectors
+from conftest import DIMENSION, PATIENCE, Member, vectors
 
 from faiss_service.api import make
 from faiss_service.settings import FaissSettings
@@ -29,7 +29,7 @@ def member(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def empty(request):
     if "member" in request.fixturenames:
-        assert httpx.delete(request.getfixturevalue("member").base + "/clear").status_code == 200
+        assert request.getfixturevalue("member").clear().status_code == 200
 
 
 def test_answers_are_as_the_contract_says(member):
@@ -94,14 +94,14 @@ def test_bad_input_is_refused_by_name_and_nothing_of_it_is_held(member, path, bo
 @pytest.mark.parametrize("number", [b"NaN", b"Infinity", b"1e999"])
 def test_what_is_no_number_is_refused(member, number):
     body = b'{"query_vector": [' + b",".join([number] * DIMENSION) + b"]}"
-    answer = httpx.post(member.base + "/search", content=body, headers={"content-type": "application/json"})
+    answer = httpx.post(member.base + "/search", content=body, headers={"content-type": "application/json"}, timeout=PATIENCE)
     assert (answer.status_code, answer.json()["error"]["wanted"]) == (400, "a finite number")
 
 
 @pytest.mark.parametrize("metadata", [b'{"n": 123456789012345678901234567890}', b'{"t": "\\ud800"}'])
 def test_metadata_that_could_not_be_given_back_is_refused(member, metadata):
     body = json.dumps({"vectors": [V]}).encode()[:-1] + b', "metadata": [' + metadata + b"]}"
-    answer = httpx.post(member.base + "/add", content=body, headers={"content-type": "application/json"})
+    answer = httpx.post(member.base + "/add", content=body, headers={"content-type": "application/json"}, timeout=PATIENCE)
     assert answer.status_code == 400 and answer.json()["error"]["field"].startswith("metadata.0")
     assert member.stats()["total_vectors"] == 0
 
@@ -116,12 +116,12 @@ def test_what_does_not_fit_is_refused_whole(member):
 def test_it_trains_itself_when_there_is_enough_and_is_flat_again_when_cleared(member):
     data = vectors(500)
     member.add([str(n) for n in range(500)], data)
-    until = time.monotonic() + 30
+    until = time.monotonic() + PATIENCE
     while not member.stats()["is_trained"] and time.monotonic() < until:
         time.sleep(0.05)
     assert member.stats()["index_type"] == "IVF10,Flat"
     assert [member.search(v, k=1, nprobe=10)[0]["id"] for v in data[:50]] == [str(n) for n in range(50)]
-    httpx.delete(member.base + "/clear")
+    member.clear()
     assert member.stats()["index_type"] == "Flat" and member.search(data[0]) == []
 
 
@@ -131,13 +131,13 @@ def test_searches_that_wait_share_a_call_and_every_caller_gets_its_own(member):
 
     async def ask():
         limits = httpx.Limits(max_connections=64)
-        async with httpx.AsyncClient(base_url=member.base, limits=limits, timeout=30) as client:
+        async with httpx.AsyncClient(base_url=member.base, limits=limits, timeout=PATIENCE) as client:
             bodies = [{"query_vector": data[n].tolist(), "k": 1 + n % 3} for n in range(128)]
             return await asyncio.gather(*(client.post("/search", json=body) for body in bodies))
 
     answers = [answer.json()["results"] for answer in asyncio.run(ask())]
     assert [(rows[0]["id"], len(rows)) for rows in answers] == [(str(n), 1 + n % 3) for n in range(128)]
-    page = httpx.get(member.base + "/metrics").text
+    page = member.get("/metrics").text
     calls, searches = (float(re.search(rf"^faiss_search_batch_{part} (\S+)$", page, re.M)[1]) for part in ("count", "sum"))
     assert calls < searches
 

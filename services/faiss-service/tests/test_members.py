@@ -6,10 +6,10 @@ import time
 
 import httpx
 import pytest
-from conftest import vectors
+from conftest import PATIENCE, vectors
 
 
-def wait(condition, seconds=20):
+def wait(condition, seconds=PATIENCE):
     until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until, "it did not come in time"
@@ -46,7 +46,7 @@ def test_a_write_at_a_reader_is_the_writers_and_seen_there_at_once(members, writ
     assert reader.post("/delete", {"ids": ["3"]}).json()["deleted"] == 1
     assert reader.search(data[3], k=1)[0]["id"] != "3"
     assert reader.post("/add", {"vectors": [[1.0]]}).status_code == 400
-    assert httpx.delete(reader.base + "/clear").json()["deleted"] == 19
+    assert reader.clear().json()["deleted"] == 19
     assert writer.stats()["total_vectors"] == reader.stats()["total_vectors"] == 0
 
 
@@ -58,7 +58,7 @@ def test_without_the_writer_readers_answer_and_refuse_writes_with_a_time_to_come
     refused = reader.post("/add", {"vectors": data.tolist()})
     assert (refused.status_code, refused.json()["error"]["field"]) == (503, "writer") and int(refused.headers["retry-after"]) > 0
     assert reader.search(data[2], k=1)[0]["id"] == "2"
-    assert httpx.get(reader.base + "/ready").status_code == 200
+    assert reader.get("/ready").status_code == 200
     writer.start()
     wait(lambda: reader.post("/add", {"ids": ["back"], "vectors": data[:1].tolist()}).status_code == 200)
 
@@ -66,19 +66,19 @@ def test_without_the_writer_readers_answer_and_refuse_writes_with_a_time_to_come
 def test_a_reader_that_may_be_too_old_is_not_ready(members, writer):
     reader = members(1, max_stale_seconds=1).start()
     writer.kill()
-    wait(lambda: httpx.get(reader.base + "/ready").status_code == 503)
-    assert "has not heard of the writer" in httpx.get(reader.base + "/ready").text
+    wait(lambda: reader.get("/ready").status_code == 503)
+    assert "has not heard of the writer" in reader.get("/ready").text
     writer.start()
-    wait(lambda: httpx.get(reader.base + "/ready").status_code == 200)
+    wait(lambda: reader.get("/ready").status_code == 200)
 
 
 def test_a_reader_is_not_ready_before_it_has_caught_up_once(members, writer):
     writer.kill()
     reader = members(1).start(ready=False)
     time.sleep(1)
-    assert httpx.get(reader.base + "/ready").json()["waiting_for"] == {"index": "the reader has not caught up with the writer yet"}
+    assert reader.get("/ready").json()["waiting_for"] == {"index": "the reader has not caught up with the writer yet"}
     writer.start()
-    wait(lambda: httpx.get(reader.base + "/ready").status_code == 200)
+    wait(lambda: reader.get("/ready").status_code == 200)
 
 
 def test_a_reader_that_was_away_for_long_takes_over_the_snapshot(members, writer):
@@ -103,13 +103,13 @@ def test_a_reader_whose_disk_is_damaged_begins_anew(members, writer):
 
 def test_readers_follow_a_restore_into_the_past(members, writer):
     writer.add(["a"], vectors(1))
-    archive = httpx.get(writer.base + "/backup").content
+    archive = writer.get("/backup").content
     reader = members(1).start()
     reader.add(["b"], vectors(1, seed=1))
-    assert httpx.post(writer.base + "/restore", params={"replace": True}, content=archive).status_code == 200
+    assert httpx.post(writer.base + "/restore", params={"replace": True}, content=archive, timeout=PATIENCE).status_code == 200
     wait(lambda: reader.stats()["lineage"] == writer.stats()["lineage"])
     assert reader.stats()["digest"] == writer.stats()["digest"] and reader.stats()["total_vectors"] == 1
-    assert httpx.post(reader.base + "/restore", content=archive).status_code == 409
+    assert httpx.post(reader.base + "/restore", content=archive, timeout=PATIENCE).status_code == 409
 
 
 def test_members_agree_after_kills_of_all_of_them_under_adds(members, writer):
@@ -133,11 +133,11 @@ def test_members_agree_after_kills_of_all_of_them_under_adds(members, writer):
     threads = [threading.Thread(target=add, args=(member, f"m{n}")) for n, member in enumerate((writer, *readers))]
     for thread in threads:
         thread.start()
-    for member in (readers[0], writer, readers[1], writer):
-        time.sleep(0.6)
+    for wanted, member in ((20, readers[0]), (40, writer), (60, readers[1]), (80, writer)):
+        wait(lambda wanted=wanted: len(acknowledged) >= wanted)
         member.kill()
         member.start(ready=False)
-    time.sleep(0.5)
+    wait(lambda: len(acknowledged) >= 100)
     stop.set()
     for thread in threads:
         thread.join()
@@ -177,13 +177,13 @@ def test_readers_do_not_follow_a_writer_into_its_loss(members, writer, grown):
         for n in range(5):  # more than the reader has
             writer.add([f"n{n}"], vectors(1, seed=n))
     reader.start(ready=False)
-    wait(lambda: "the writer has lost" in httpx.get(reader.base + "/ready").text)
+    wait(lambda: "the writer has lost" in reader.get("/ready").text)
     assert reader.stats()["total_vectors"] == 1
     if grown:  # an operator decides: what the reader has comes back by a restore
-        archive = httpx.get(reader.base + "/backup").content
-        assert httpx.post(writer.base + "/restore", params={"replace": True}, content=archive).status_code == 200
+        archive = reader.get("/backup").content
+        assert httpx.post(writer.base + "/restore", params={"replace": True}, content=archive, timeout=PATIENCE).status_code == 200
     else:
         writer.kill()
         writer.start()  # now there is
-    wait(lambda: httpx.get(reader.base + "/ready").status_code == 200)
+    wait(lambda: reader.get("/ready").status_code == 200)
     assert writer.stats()["total_vectors"] == 1

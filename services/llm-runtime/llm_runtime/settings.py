@@ -24,4 +24,4 @@ class Settings(Common):
     max_tokens: int = Field(512, ge=1, description="longest answer in tokens; requests that ask for more get this many")
     max_queue: int = Field(16, ge=0, le=1000, description="requests that may wait for a slot; more get 429")
     threads: int = Field(0, ge=0, le=256, description="threads of the model; 0: by the container's CPU quota")
-    socket: str = Field("/tmp/llama.sock", description="Unix socket between the API and the model's server")
+    socket: str = Field("/tmp/llama.sock", pattern=r"\.sock$", description="Unix socket between the API and the model's server")
