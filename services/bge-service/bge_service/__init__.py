@@ -1,0 +1,1 @@
+"""Sentence embeddings over HTTP, by any BERT-like model from a read-only folder."""

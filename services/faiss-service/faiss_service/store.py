@@ -1,0 +1,422 @@
+"""A durable index: changes go into the log and then into memory; snapshots shorten what a start replays.
+
+Two threads do the work that would stop the event loop: one owns the index in memory (searches, changes), one the log. Searches that wait
+are answered in one call of FAISS, changes that wait share one commit. A snapshot is written beside searches; changes wait for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import faiss
+import numpy as np
+import orjson
+from prometheus_client import Counter, Gauge, Histogram
+
+from voicehelper_common import ApiError
+from voicehelper_common.metrics import LATENCY_BUCKETS
+
+from . import files, snapshot
+from .files import Damaged
+from .index import Hit, Index, centroids
+from .log import Frame, Log
+from .operations import Add, Floats, Operation, Train, decode, encode
+from .settings import FaissSettings
+from .snapshot import Manifest
+
+T = TypeVar("T")
+_log = logging.getLogger(__name__)
+MOST_ANCESTORS = 32  # that an index knows of
+_COMMIT_BYTES = 16 * 2**20  # of one commit, about
+
+search_seconds = Histogram("faiss_search_duration_seconds", "Time of one call of FAISS", buckets=LATENCY_BUCKETS)
+search_batch = Histogram("faiss_search_batch", "Searches answered by one call", buckets=(1, 2, 4, 8, 16, 32, 64, 128))
+commit_seconds = Histogram("faiss_commit_duration_seconds", "Time until a commit was on the disk", buckets=LATENCY_BUCKETS)
+save_seconds = Histogram("faiss_save_duration_seconds", "Time of writing a snapshot", buckets=(0.01, 0.1, 0.5, 1, 5, 10, 30, 60, 300))
+vectors_held = Gauge("faiss_vectors", "Vectors in the index")
+log_bytes = Gauge("faiss_log_bytes", "Bytes of the log on the disk")
+sequence_applied = Gauge("faiss_sequence", "Number of the last change that this member has applied")
+saved_at = Gauge("faiss_saved_timestamp_seconds", "When the newest snapshot was written")
+changed_vectors = Counter("faiss_vectors_added_total", "Vectors added or replaced")
+
+
+@dataclass(slots=True)
+class _Search:
+    query: Floats
+    k: int
+    nprobe: int
+    hits: asyncio.Future[list[Hit]]
+
+
+@dataclass(slots=True)
+class _Change:
+    operation: Operation
+    done: asyncio.Future[tuple[int, int]]
+
+
+class Store:
+    """The index of one member, in memory and below `settings.data_path`.
+
+    Attributes:
+        sequence: number of the last change applied.
+        saved: what the newest snapshot holds.
+    """
+
+    def __init__(self, settings: FaissSettings, fail: Callable[[str], None]) -> None:
+        """fail: called with the reason when nothing can be written any more, so that the process should end."""
+        self._settings, self._fail = settings, fail
+        self._folder = settings.data_path
+        self._index_thread = ThreadPoolExecutor(1, "index")
+        self._log_thread = ThreadPoolExecutor(1, "log")
+        self._searches: list[_Search] = []
+        self._changes: list[_Change] = []
+        self._exclusive = asyncio.Lock()  # of changes and snapshots
+        self._news = asyncio.Event()  # of a commit; a new one each time
+        self._work = {"search": asyncio.Event(), "change": asyncio.Event()}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._training = False
+        faiss.omp_set_num_threads(settings.threads)
+
+    @property
+    def index(self) -> Index:
+        """The index in memory; only its attributes are safe to read beside its thread."""
+        return self._index
+
+    @property
+    def lineage(self) -> str:
+        """Of this index; another after a restore."""
+        return self.saved.lineage
+
+    async def open(self) -> None:
+        """Load what is on the disk, or begin with nothing.
+
+        Raises:
+            Damaged: what is there cannot be used.
+            OSError: it cannot be read or written.
+        """
+        await asyncio.to_thread(self._open)
+        self._note()
+        self._spawn(self._answer_searches())
+        self._spawn(self._commit_changes())
+        self._spawn(self._save_now_and_then())
+        self._train_if_time()
+
+    async def close(self) -> None:
+        """Save and let go; what waits is cancelled."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.save()
+        self._log_thread.shutdown()
+        self._index_thread.shutdown()
+        self._log.close()
+        os.close(self._lock)
+
+    async def search(self, query: Floats, k: int, nprobe: int) -> list[Hit]:
+        """The best `k` for `query` (dimension), best first.
+
+        Raises:
+            ApiError: 429, too many wait.
+        """
+        self._refuse_beyond("searches", len(self._searches))
+        item = _Search(query, k, nprobe, asyncio.get_running_loop().create_future())
+        self._searches.append(item)
+        self._work["search"].set()
+        return await item.hits
+
+    async def change(self, operation: Operation) -> tuple[int, int]:
+        """Apply a change that has been checked, once it is on the disk: its number, and how many items it took out or replaced.
+
+        Raises:
+            ApiError: 429, too many wait; 507, it does not fit.
+        """
+        self._refuse_beyond("changes", len(self._changes))
+        if isinstance(operation, Add):
+            most = self._settings.max_vectors
+            held = len(self._index) + sum(len(c.operation.ids) for c in self._changes if isinstance(c.operation, Add))
+            if held + len(operation.ids) > most:
+                raise ApiError(507, "vectors", f"{held} vectors held, {len(operation.ids)} more", f"at most {most} vectors")
+        item = _Change(operation, asyncio.get_running_loop().create_future())
+        self._changes.append(item)
+        self._work["change"].set()
+        return await item.done
+
+    async def follow(self, data: bytes) -> None:
+        """Apply frames of the writer's log. Raises as `Log.extend`."""
+        async with self._exclusive:
+            frames = await self._in(self._log_thread, lambda: self._log.extend(data))
+            await self._apply(frames)
+
+    async def frames(self, after: int, wait: float) -> bytes:
+        """Frames after number `after`; waits for one up to `wait` seconds. Raises as `Log.read`."""
+        news = self._news
+        data = await self._in(self._log_thread, lambda: self._log.read(after))
+        if not data and wait:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(news.wait(), wait)
+            data = await self._in(self._log_thread, lambda: self._log.read(after))
+        return data
+
+    async def reach(self, sequence: int, wait: float) -> bool:
+        """Wait up to `wait` seconds until the change of this number has been applied."""
+        until = time.monotonic() + wait
+        while self.sequence < sequence and (left := until - time.monotonic()) > 0:
+            news = self._news
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(news.wait(), left)
+        return self.sequence >= sequence
+
+    async def save(self) -> Manifest:
+        """Write a snapshot, if anything changed since the last one."""
+        async with self._exclusive:
+            if self.saved.sequence == self.sequence:
+                return self.saved
+            before = self.saved
+            with save_seconds.time():
+                what = self._index, self.lineage, self.saved.ancestors, self.sequence
+                manifest = await asyncio.to_thread(snapshot.write, self._folder, *what)
+                await self._in(self._log_thread, lambda: self._turn(manifest, before))
+            self._note()
+            return manifest
+
+    async def snapshot(self, fresh: bool) -> tuple[Manifest, Iterator[bytes]]:
+        """The newest snapshot as a tar file; `fresh`: of what is held now."""
+        if fresh:
+            await self.save()
+        async with self._exclusive:
+            return self.saved, snapshot.pack(self._folder / self.saved.name)
+
+    async def replace(self, archive: Path, *, restore: bool) -> Manifest:
+        """Put a snapshot in the place of everything that is held.
+
+        Args:
+            archive: a tar file that `snapshot` gave, here or elsewhere.
+            restore: it becomes an index of its own, which readers take over anew; else it is the writer's, which this member follows.
+
+        Raises:
+            Damaged: the archive is not whole, or its vectors are not those that were saved.
+        """
+        async with self._exclusive:
+            fresh = self._folder / "snapshot.in"
+            manifest, index = await asyncio.to_thread(snapshot.unpack, archive, fresh, self._settings.vector_dimension)
+            if restore:
+                if f"{await asyncio.to_thread(index.recount):032x}" != manifest.digest:
+                    raise Damaged("the vectors are not those that were saved")
+                before = [*manifest.ancestors, manifest.lineage, *self.saved.ancestors, self.lineage]
+                ancestors, number = list(dict.fromkeys(before))[-MOST_ANCESTORS:], max(self.sequence, manifest.sequence) + 1
+                manifest = replace(manifest, lineage=_new_lineage(), ancestors=ancestors, sequence=number)
+                (fresh / "manifest.json").write_bytes(orjson.dumps(asdict(manifest), option=orjson.OPT_INDENT_2))
+            await self._in(self._log_thread, lambda: self._adopt(fresh, manifest))
+            await self._in(self._index_thread, lambda: setattr(self, "_index", index))
+            self.sequence = manifest.sequence
+            self._note()
+        self._train_if_time()
+        return manifest
+
+    # What runs in threads
+
+    def _open(self) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._lock = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise Damaged(f"{self._folder}: another process has it") from error
+        try:
+            self._load()
+        except Damaged as error:
+            if self._settings.writes:
+                raise
+            _log.warning("What this reader had is damaged, it begins anew: %s", error)
+            self._clean(everything=True)
+            self._load()
+
+    def _load(self) -> None:
+        current = self._folder / "current"
+        if not current.exists():
+            if found := [path.name for path in self._folder.glob("*-*-*")]:
+                raise Damaged(f"{self._folder}: {found[0]} is there, but nothing says which is current")
+            manifest = snapshot.write(self._folder, Index(self._settings.vector_dimension), _new_lineage(), [], 0)
+            files.write(current, manifest.name.encode())
+        self.saved, self._index = snapshot.read(self._folder / current.read_text(), self._settings.vector_dimension)
+        self._clean()
+        self._log = Log(self._folder, self.saved.lineage, self.saved.sequence)
+        for frame in self._log.replay():
+            for operation in decode(frame.payload):
+                self._index.apply(operation)
+        self.sequence = self._log.last
+        saved_at.set((self._folder / self.saved.name).stat().st_mtime)
+
+    def _turn(self, manifest: Manifest, before: Manifest) -> None:
+        files.write(self._folder / "current", manifest.name.encode())
+        self.saved = manifest
+        saved_at.set_to_current_time()
+        self._log.rotate()
+        self._log.drop(before.sequence)  # a reader that is not far behind goes on from the log
+        self._clean()
+
+    def _adopt(self, fresh: Path, manifest: Manifest) -> None:
+        snapshot.place(self._folder, fresh, manifest)
+        files.write(self._folder / "current", manifest.name.encode())  # from here on it is the one
+        self._log.close()
+        self.saved = manifest
+        saved_at.set_to_current_time()
+        self._clean()
+        self._log = Log(self._folder, manifest.lineage, manifest.sequence)
+        for _ in self._log.replay():
+            raise Damaged(f"the log holds changes after {manifest.name} that came from elsewhere")
+
+    def _clean(self, everything: bool = False) -> None:
+        for path in self._folder.iterdir():
+            kind, _, rest = path.name.partition("-")
+            stale = path.suffix in {".new", ".in"}
+            if not everything:
+                stale |= kind == "snapshot" and path.name != self.saved.name
+                stale |= kind == "log" and rest.partition("-")[0] != self.saved.lineage
+            if stale or (everything and kind in {"current", "snapshot", "log"}):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    # What runs on the event loop
+
+    async def _answer_searches(self) -> None:
+        while True:
+            await self._wait_for("search", self._searches)
+            nprobe = self._searches[0].nprobe
+            batch = [s for s in self._searches if s.nprobe == nprobe and not s.hits.done()]
+            self._searches = [s for s in self._searches if s.nprobe != nprobe]
+            if not batch:
+                continue
+            queries, k = np.stack([s.query for s in batch]), max(s.k for s in batch)
+            try:
+                with search_seconds.time():
+                    found = await self._in(self._index_thread, lambda q=queries, k=k, n=nprobe: self._index.search(q, k, n))
+            except Exception as error:  # it is these searches' end, not that of all to come
+                _settle(batch, error)
+                continue
+            search_batch.observe(len(batch))
+            for item, hits in zip(batch, found, strict=True):
+                if not item.hits.done():
+                    item.hits.set_result(hits[: item.k])
+
+    async def _commit_changes(self) -> None:
+        while True:
+            await self._wait_for("change", self._changes)
+            async with self._exclusive:
+                batch = self._take_changes()
+                payload = encode(item.operation for item in batch)
+                try:
+                    with commit_seconds.time():
+                        number = await self._in(self._log_thread, lambda data=payload: self._log.append(data))
+                except OSError as error:
+                    _log.exception("A change could not be written")
+                    refusal = ApiError(507, "storage", str(error), "room on the disk", retry_after=30)
+                    for item in batch:
+                        if not item.done.done():
+                            item.done.set_exception(refusal)
+                    continue
+                except Damaged as error:
+                    self._fail(str(error))
+                    raise
+                try:
+                    counts = await self._apply([Frame(number, payload)])
+                except Exception as error:  # the log has what memory lacks: a start from it makes them one again
+                    self._fail(f"a change that is in the log could not be applied: {error}")
+                    raise
+            for item, count in zip(batch, counts, strict=True):
+                if isinstance(item.operation, Add):
+                    changed_vectors.inc(len(item.operation.ids))
+                if not item.done.done():
+                    item.done.set_result((number, count))
+            self._train_if_time()
+
+    def _take_changes(self) -> list[_Change]:
+        batch, size = [], 0
+        while self._changes and size < _COMMIT_BYTES:
+            batch.append(self._changes.pop(0))
+            if isinstance(batch[-1].operation, Add):
+                size += batch[-1].operation.vectors.nbytes
+        return batch
+
+    async def _apply(self, frames: list[Frame]) -> list[int]:
+        def work() -> list[int]:
+            return [self._index.apply(operation) for frame in frames for operation in decode(frame.payload)]
+
+        counts = await self._in(self._index_thread, work)
+        self.sequence = frames[-1].sequence
+        self._note()
+        return counts
+
+    async def _save_now_and_then(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.index_save_interval)
+            try:
+                await self.save()
+            except OSError:
+                _log.exception("The index could not be saved; the log has what changed")
+
+    def _train_if_time(self) -> None:
+        wanted = self._settings.faiss_index_type == "IVF" and self._settings.writes
+        if wanted and not self._index.trained and not self._training and len(self._index) >= self._settings.train_at:
+            self._training = True
+            self._spawn(self._train())
+
+    async def _train(self) -> None:
+        try:
+            lists = self._settings.faiss_nlist
+            vectors = await self._in(self._index_thread, lambda: self._index.sample(256 * lists))
+            found = await asyncio.to_thread(centroids, vectors, lists)
+            if len(self._index) >= self._settings.train_at:  # it may have been cleared meanwhile
+                await self.change(Train(found))
+                _log.info("The index is trained", extra={"lists": lists, "vectors": len(vectors)})
+        except ApiError:
+            _log.warning("The index could not be trained now; the next change tries again")
+        finally:
+            self._training = False
+
+    async def _wait_for(self, kind: str, waiting: list) -> None:
+        if not waiting:
+            self._work[kind].clear()
+            await self._work[kind].wait()
+
+    def _refuse_beyond(self, kind: str, waiting: int) -> None:
+        most = self._settings.waiting_requests
+        if waiting >= most:
+            raise ApiError(429, "queue", f"{waiting} {kind} waiting", f"fewer than {most}", retry_after=1)
+
+    def _note(self) -> None:
+        vectors_held.set(len(self._index))
+        sequence_applied.set(self.sequence)
+        log_bytes.set(self._log.size)
+        self._news.set()
+        self._news = asyncio.Event()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    @staticmethod
+    async def _in(thread: ThreadPoolExecutor, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(thread, work)
+
+
+def _settle(batch: list[_Search], error: Exception) -> None:
+    for item in batch:
+        if not item.hits.done():
+            item.hits.set_exception(error)
+
+
+def _new_lineage() -> str:
+    return secrets.token_hex(4)

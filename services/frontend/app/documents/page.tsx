@@ -1,0 +1,5 @@
+import { Documents } from "@/components/documents";
+
+export default function Page() {
+  return <Documents />;
+}

@@ -1,0 +1,1 @@
+"""Text to speech: WAV, whole or sentence by sentence."""
