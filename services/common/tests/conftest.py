@@ -12,7 +12,7 @@ def start() -> Iterator[Callable[..., Service]]:
     running = []
 
     def run(**settings: object) -> Service:
-        running.append(Service.start(str(Path(__file__).with_name("example.py")), **settings))
+        running.append(Service(str(Path(__file__).with_name("example.py")), **settings))
         return running[-1].wait()
 
     yield run

@@ -8,8 +8,9 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
-from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 
@@ -23,20 +24,20 @@ def free_port() -> int:
         return s.getsockname()[1]
 
 
-@dataclass
 class Service:
-    """A running service."""
+    """A running service. What it says goes into a file: a pipe that nobody reads would fill and stop it."""
 
-    process: subprocess.Popen[str]
-    base: str
-
-    @classmethod
-    def start(cls, *command: str, port: int | None = None, **settings: object) -> Service:
+    def __init__(self, *command: str, port: int | None = None, **settings: object) -> None:
         """Start `python COMMAND…` with `settings` in its environment; it may not listen yet."""
         port = port or free_port()
         env = os.environ | {"HOST": "127.0.0.1", "PORT": str(port), "DRAIN_SECONDS": "0"} | {k.upper(): str(v) for k, v in settings.items()}
-        process = subprocess.Popen([sys.executable, *command], env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        return cls(process, f"http://127.0.0.1:{port}")
+        self._output = tempfile.NamedTemporaryFile()  # noqa: SIM115 - it lives as long as the service
+        self.process = subprocess.Popen([sys.executable, *command], env=env, stdout=self._output, stderr=subprocess.STDOUT)
+        self.base = f"http://127.0.0.1:{port}"
+
+    def said(self) -> str:
+        """All that it has said until now."""
+        return Path(self._output.name).read_text()
 
     def wait(self, path: str = "/health", seconds: float = 240) -> Service:
         """Wait until `path` answers with 200.
@@ -53,14 +54,18 @@ class Service:
                 pass
             time.sleep(0.05)
         self.kill()
-        raise AssertionError(f"{path} did not answer: {self.process.communicate()[0]}")
+        raise AssertionError(f"{path} did not answer: {self.said()}")
+
+    def failure(self, seconds: float = 240) -> str:
+        """What it says when it does not start: it must end by itself, with another code than 0."""
+        assert self.process.wait(seconds) != 0
+        return self.said()
 
     def stop(self, seconds: float = 120) -> list[dict]:
         """End it by SIGTERM; gives its log, line by line. It must end with 0."""
         self.process.send_signal(signal.SIGTERM)
-        out, _ = self.process.communicate(timeout=seconds)
-        assert self.process.returncode == 0, out
-        return [json.loads(line) for line in out.splitlines()]
+        assert self.process.wait(seconds) == 0, self.said()
+        return [json.loads(line) for line in self.said().splitlines()]
 
     def kill(self) -> None:
         """End it by SIGKILL, if it still runs."""

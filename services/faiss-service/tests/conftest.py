@@ -34,7 +34,7 @@ class Member:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self, ready: bool = True) -> "Member":
-        self.service = Service.start("-m", "faiss_service", port=self.port, **self.settings)
+        self.service = Service("-m", "faiss_service", port=self.port, **self.settings)
         self.service.wait("/ready" if ready else "/health")
         return self
 
