@@ -17,6 +17,7 @@ import yaml
 from lab.state import Paths
 from lab.topology import OWN, Topology, load
 from tests import nodes, scenarios, whole_mirror
+from tests import services as service_tests
 from tests.scenarios import PROJECT
 
 SITES = sorted(path.parent.name for path in PROJECT.glob("inventories/*/hosts.yml"))
@@ -103,6 +104,12 @@ def lint(_run: Callable) -> Iterator[Step]:
 def unit(_run: Callable) -> Iterator[Step]:
     yield Step("pytest tests/unit", ["pytest", "-q", "tests/unit"], 20 * MINUTE)
     yield Step("pytest tests/render, tests/integration", ["pytest", "-q", "tests/render", "tests/integration"], 20 * MINUTE)
+
+
+def services(_run: Callable) -> Iterator[Step]:
+    yield Step("their environment", seconds=15 * MINUTE, work=service_tests.environment, decisive=True)
+    for name in service_tests.names():
+        yield Step(name, [PYTHON, "-m", "tests.services", name])
 
 
 def inventories(_run: Callable) -> Iterator[Step]:
@@ -206,6 +213,7 @@ def roles(_run: Callable) -> Iterator[Step]:
 ALL = [
     Stage("lint", "Python, YAML and Ansible are well-formed and in one style", lint, at_once=2),
     Stage("unit", "modules, plugins, lab and artifact code; every bundle of every site against the schemas", unit, at_once=2),
+    Stage("services", "the services of the AI and application tiers, each as a process of its own, with real models", services),
     Stage("inventories", "every site passes syntax and inventory checks", inventories, at_once=2),
     Stage("artifacts", "the store has every artifact", artifacts),
     Stage("lab", "the nodes are up", lab),
