@@ -15,11 +15,12 @@ import sys
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from tests import cleanup, scenarios, stages, times
+from tests import cleanup, scenarios, stages, times, witness
 from tests.stages import PROJECT, Stage, Step
 from tests.times import clock
 
@@ -48,8 +49,9 @@ class Tally:
 class Runner:
     """Runs stages; every command has a log of its own and an end."""
 
-    def __init__(self, tally: Tally, verbose: bool) -> None:
+    def __init__(self, tally: Tally, verbose: bool, looks: list[dict[str, float]] | None = None) -> None:
         self.tally, self.verbose = tally, verbose
+        self.looks = [] if looks is None else looks  # at the machine, as the witness adds to them
         self.processes: set[subprocess.Popen] = set()
         self.environment = {
             **os.environ,
@@ -58,15 +60,16 @@ class Runner:
             "PY_COLORS": "0",
             "COLUMNS": "160",
         }
-        LOGS.mkdir(parents=True, exist_ok=True)
 
     def run(self, stage: Stage) -> bool:
         """Run a stage's steps; gives whether all passed."""
-        began, counted = time.monotonic(), self.tally.passed + self.tally.failed
+        began, counted, seen = time.monotonic(), self.tally.passed + self.tally.failed, len(self.looks)
         print(f"\n== {stage.name}: {stage.about}", flush=True)
         well = self._side_by_side(stage) if stage.at_once > 1 else self._in_order(stage)
         ran = self.tally.passed + self.tally.failed > counted
         outcome = ("passed" if ran else "left out") if well else "FAILED"
+        if not well:
+            print(f"   {witness.summary(self.looks[seen:])}", flush=True)
         print(f"== {stage.name}: {outcome} in {clock(time.monotonic() - began)}", flush=True)
         return well
 
@@ -151,15 +154,26 @@ class Runner:
 
 
 def _end(process: subprocess.Popen) -> None:
-    """End what is left of a process group, first kindly."""
-    for kind, grace in ((signal.SIGTERM, 30), (signal.SIGKILL, 5)):
-        if process.poll() is not None:
-            return
+    """End a process group that still runs, first kindly: interrupted, pytest says what has failed so far."""
+    if process.poll() is not None:
+        return
+    for kind, grace in ((signal.SIGINT, 30), (signal.SIGTERM, 30), (signal.SIGKILL, 5)):
         os.killpg(process.pid, kind)
-        try:
+        with suppress(subprocess.TimeoutExpired):
             process.wait(grace)
-        except subprocess.TimeoutExpired:
-            continue
+            break
+    with suppress(ProcessLookupError):  # what it leaves behind
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def _tell_what_ended() -> None:
+    """While the lab is still there: a control plane that was killed explains many a failed test."""
+    try:
+        found = witness.ended()
+    except (AssertionError, OSError, ValueError, subprocess.SubprocessError) as error:
+        found = [f"not known: {error}"]
+    if found:
+        print("\nContainers of the lab that ended and began again:\n" + "\n".join(f"   {line}" for line in found[-TAIL_LINES:]), flush=True)
 
 
 def main() -> int:
@@ -179,8 +193,9 @@ def main() -> int:
     gate = not chosen.stages
     digests = {name: scenarios.digest(name) for name in scenarios.names()} if gate else {}
     began, tally = time.monotonic(), Tally()
-    runner, outcomes, seconds = Runner(tally, chosen.verbose), {}, {}
-    with cleanup.own_lab(runner.execute):
+    outcomes, seconds = {}, {}
+    LOGS.mkdir(parents=True, exist_ok=True)
+    with witness.of_machine(LOGS / "machine.jsonl") as looks, cleanup.own_lab((runner := Runner(tally, chosen.verbose, looks)).execute):
         for stage in stages.ALL:
             if gate and stage.on_demand:
                 tally.left_out.append(f"{stage.name}: {stage.about} (by name only; make test ARGS={stage.name})")
@@ -193,6 +208,8 @@ def main() -> int:
             started = time.monotonic()
             outcomes[stage.name] = not missing and runner.run(stage)
             seconds[stage.name] = time.monotonic() - started
+        if tally.broken and cleanup.lab_is_up():
+            _tell_what_ended()
     if gate and not tally.broken:
         scenarios.gate_passed(times.taken(seconds), digests)
     print("\n" + "\n".join(f"{clock(taken):>6}  {name}{'' if outcomes[name] else ' FAILED'}" for name, taken in seconds.items()))

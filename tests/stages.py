@@ -186,7 +186,7 @@ def role_tests(_run: Callable) -> Iterator[Step]:
     """All in one process, against what the whole run has made, and then those that need more than that."""
     names = scenarios.on_the_lab()
     folders = [f"molecule/{name}/tests" for name in names]
-    yield Step(f"tests of {len(names)} roles", ["pytest", "-q", "--connection=local", *folders], 20 * MINUTE)
+    yield Step(f"tests of {len(names)} roles", ["pytest", "-q", "--maxfail=20", "--connection=local", *folders], 20 * MINUTE)
     yield from map(whole, scenarios.OWN_CONVERGE)
 
 

@@ -1,14 +1,16 @@
 """The runner of all proofs: what it counts, what it stops, what it leaves out."""
 
+import json
 import sys
 import time
 
 import pytest
 
-from tests import cleanup, run, scenarios, stages
+from tests import cleanup, run, scenarios, stages, witness
 from tests.stages import Stage, Step
 
 PYTEST_OUTPUT = "== 2 failed ==\nFAILED x\n===== 2 failed, 7 passed, 1 error in 3.20s =====\nlog line"
+LOOK = {"load": 2.0, "memory_gib": 8.0, "disk_gib": 7.0, "memory_waited": 3.0, "io_waited": 1.0}
 
 
 @pytest.fixture
@@ -57,6 +59,41 @@ def test_what_hangs_is_ended_with_its_children(runner, capsys):
     assert "did not end within 0 s" in capsys.readouterr().out
 
 
+def test_what_is_ended_may_say_what_it_has_found_so_far(runner, capsys):
+    telling = ["sh", "-c", "trap 'echo two failed so far; exit 2' INT; sleep 60 & wait"]
+    assert not runner.run(stage(Step("tells", telling, seconds=1)))
+    assert "| two failed so far" in capsys.readouterr().out
+
+
+def test_a_failure_tells_what_the_machine_went_through(runner, capsys):
+    runner.looks.append({"load": 1.0, "memory_gib": 9.0, "disk_gib": 5.0})  # before this stage
+    hungry = Step("hungry", work=lambda: runner.looks.extend([LOOK, LOOK | {"load": 50.0, "memory_gib": 0.5}]) or 1 / 0)
+    assert not runner.run(stage(hungry))
+    told = "load up to 50, at least 0.5 GiB of memory available and 7 GiB of disk free, all processes waited for memory up to 3 %"
+    assert told in capsys.readouterr().out
+
+
+def test_the_machine_is_looked_at_while_a_run_lasts(tmp_path, monkeypatch):
+    monkeypatch.setattr(witness, "SECONDS", 0.01)
+    with witness.of_machine(tmp_path / "machine.jsonl") as looks:
+        time.sleep(0.2)
+    written = [json.loads(line) for line in (tmp_path / "machine.jsonl").read_text().splitlines()]
+    assert written == looks and written
+    assert written[0]["memory_gib"] > 0 and written[0]["disk_gib"] > 0
+
+
+def test_containers_that_were_killed_are_named(monkeypatch):
+    labels = {"io.kubernetes.pod.namespace": "kube-system", "io.kubernetes.pod.name": "kube-apiserver-cp-1"}
+    common = {"labels": labels, "finishedAt": "2026-01-02T03:04:05.6Z"}
+    killed = {"metadata": {"name": "kube-apiserver", "attempt": 2}, "exitCode": 137, "reason": "Error", **common}
+    done = {"metadata": {"name": "init"}, "exitCode": 0, "reason": "Completed", **common}
+    text = "\n".join(json.dumps({"status": status}) for status in (killed, done))
+    monkeypatch.setattr(witness.nodes, "shell", lambda _command: {"cp-1": text, "worker-1": ""})
+    assert witness.ended() == [
+        "2026-01-02T03:04:05 cp-1 kube-system/kube-apiserver-cp-1/kube-apiserver, after 2 restarts: exit code 137, Error"
+    ]
+
+
 def test_a_function_may_refuse_or_break(runner, capsys):
     def refuse():
         raise AssertionError("two hosts changed")
@@ -101,6 +138,7 @@ def main(runner, monkeypatch, capsys):
     def call(*arguments, all_stages):
         monkeypatch.setattr(stages, "ALL", all_stages)
         monkeypatch.setattr(cleanup, "lab_is_up", lambda: True)
+        monkeypatch.setattr(witness, "ended", lambda: ["cp-1 etcd was killed"])
         monkeypatch.setattr(sys, "argv", ["run", *arguments])
         return run.main(), capsys.readouterr().out
 
@@ -153,6 +191,7 @@ def test_what_is_left_out_is_named_and_counts_for_nothing(main):
 def test_each_stages_time_is_told_in_the_end(main):
     _, output = main(all_stages=[named("a"), named("b", 1), named("c", needs=("b",))])
     assert "\n  0:00  a\n  0:00  b FAILED\n  0:00  c FAILED\n" in output
+    assert "cp-1 etcd was killed" in output
 
 
 @pytest.mark.parametrize(("arguments", "code", "kept"), [((), 0, True), ((), 1, False), (("a",), 0, False)])
