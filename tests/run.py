@@ -53,6 +53,7 @@ class Runner:
         self.tally, self.verbose = tally, verbose
         self.looks = [] if looks is None else looks  # at the machine, as the witness adds to them
         self.processes: set[subprocess.Popen] = set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background it is ignored, and so it would be by every command
         self.environment = {
             **os.environ,
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
