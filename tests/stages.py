@@ -213,7 +213,6 @@ def roles(_run: Callable) -> Iterator[Step]:
 ALL = [
     Stage("lint", "Python, YAML and Ansible are well-formed and in one style", lint, at_once=2),
     Stage("unit", "modules, plugins, lab and artifact code; every bundle of every site against the schemas", unit, at_once=2),
-    Stage("services", "the services of the AI and application tiers, each as a process of its own, with real models", services),
     Stage("inventories", "every site passes syntax and inventory checks", inventories, at_once=2),
     Stage("artifacts", "the store has every artifact", artifacts),
     Stage("lab", "the nodes are up", lab),
@@ -254,6 +253,12 @@ ALL = [
         "long",
         "leaders and machines are lost and come back, backups make the round trip, a rolled setting fails no request",
         long,
+        on_demand=True,
+    ),
+    Stage(
+        "services",
+        "the services of the AI and application tiers, each as a process of its own, with real models",
+        services,
         on_demand=True,
     ),
     Stage("kill", "runs killed at 20 places, the last ones on blank machines, are taken over by the next run", kill, on_demand=True),
