@@ -7,15 +7,15 @@ import os
 import re
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests import nodes
 
 SECONDS = 10  # between two looks
 GIB = 2**30
-_AVERAGE = re.compile(r"^(some|full) avg10=([\d.]+)", re.MULTILINE)
+_ALL_WAITED = re.compile(r"^full avg10=([\d.]+)", re.MULTILINE)
 _ENDED = """
 crictl=/usr/local/bin/crictl
 test -x $crictl || exit 0
@@ -24,39 +24,49 @@ for id in $($crictl ps --all --quiet --state Exited); do $crictl inspect --outpu
 
 
 def look(folder: Path) -> dict[str, float]:
-    """The machine now: load, GiB of memory available and of disk free below ``folder``, percent of time that some process waited (PSI)."""
+    """The machine now: load, GiB of memory available and of disk free below ``folder``, percent of time that all processes waited (PSI)."""
     memory = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
     disk = os.statvfs(folder)
-    pressure = {
-        name: dict(_AVERAGE.findall(path.read_text())) for name in ("memory", "io") if (path := Path("/proc/pressure") / name).exists()
-    }
+    pressure = {name: path.read_text() for name in ("memory", "io") if (path := Path("/proc/pressure") / name).exists()}
     return {
         "load": os.getloadavg()[0],
         "memory_gib": int(memory["MemAvailable"].split()[0]) * 1024 / GIB,
         "disk_gib": disk.f_bavail * disk.f_frsize / GIB,
-        **{f"{name}_waited": float(averages["full"]) for name, averages in pressure.items()},
+        **{f"{name}_waited": float(_ALL_WAITED.search(text)[1]) for name, text in pressure.items()},
     }
+
+
+@contextmanager
+def every(seconds: float, do: Callable[[], None]) -> Iterator[None]:
+    """Do something again and again, beside the block, until that ends."""
+    end = threading.Event()
+
+    def watch() -> None:
+        while not end.wait(seconds):
+            do()
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        end.set()
+        watcher.join()
 
 
 @contextmanager
 def of_machine(log: Path) -> Iterator[list[dict[str, float]]]:
     """Look at the machine until the block ends; each look is a line of ``log`` (JSON) and of the list that is given."""
     looks: list[dict[str, float]] = []
-    end = threading.Event()
+    log.unlink(missing_ok=True)
 
-    def watch() -> None:
-        with log.open("w") as stream:
-            while not end.wait(SECONDS):
-                looks.append({"time": time.time(), **look(log.parent)})
-                print(json.dumps(looks[-1]), file=stream, flush=True)
+    def note() -> None:
+        looks.append({"time": time.time(), **look(log.parent)})
+        with suppress(OSError), log.open("a") as stream:  # a full disk is what one would want to read of
+            print(json.dumps(looks[-1]), file=stream)
 
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
-    try:
+    with every(SECONDS, note):
         yield looks
-    finally:
-        end.set()
-        watcher.join()
 
 
 def summary(looks: list[dict[str, float]]) -> str:

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from lab import ssh
 from lab.cluster import Lab
 from lab.state import Paths
 from lab.topology import OWN, load
+from tests import witness
 
 PROJECT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
@@ -79,20 +79,13 @@ def memory(nodes: Lab) -> Iterator[dict[str, int]]:
     """Peak of each node's memory in MiB while the block runs: what its processes hold, without the cache of files."""
     folders = {node.name: _folder(nodes, node.name) for node in nodes.topology.nodes}
     peaks: dict[str, int] = dict.fromkeys(folders, 0)
-    done = threading.Event()
 
-    def watch() -> None:
-        while not done.wait(_SAMPLE_SECONDS):
-            for name, folder in folders.items():
-                peaks[name] = max(peaks[name], _held(folder) >> 20)
+    def note() -> None:
+        for name, folder in folders.items():
+            peaks[name] = max(peaks[name], _held(folder) >> 20)
 
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
-    try:
+    with witness.every(_SAMPLE_SECONDS, note):
         yield peaks
-    finally:
-        done.set()
-        watcher.join()
 
 
 def _folder(nodes: Lab, name: str) -> Path:

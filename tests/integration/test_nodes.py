@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import pytest
+import yaml
+
+from tests.scenarios import PROJECT
 
 SITE = {
     "platform_size": "minimal",
@@ -61,3 +64,10 @@ def test_what_would_harm_is_refused_by_name(run, playbook, options, there, said)
 def test_every_run_refuses_an_inventory_that_lacks_a_node(run):
     code, text = run("provision", there=("cp-1", "worker-1", "worker-2", "gone-1"))
     assert code != 0 and "gone-1: found in the cluster and not in the inventory" in text and "scale.yml -e remove=gone-1" in text, text
+
+
+def test_a_node_that_goes_is_out_of_the_cluster_before_what_runs_on_every_node_is_awaited():
+    plays = yaml.safe_load((PROJECT / "playbooks/scale.yml").read_text())
+    awaited = next(place for place, play in enumerate(plays) if play.get("import_playbook") == "kubernetes.yml")
+    dropped = [place for place, play in enumerate(plays) if "drop.yml" in str(play)]
+    assert dropped and max(dropped) < awaited
