@@ -52,6 +52,7 @@ class Runner:
     def __init__(self, tally: Tally, verbose: bool, looks: list[dict[str, float]] | None = None) -> None:
         self.tally, self.verbose = tally, verbose
         self.looks = [] if looks is None else looks  # at the machine, as the witness adds to them
+        self.hardships: dict[str, str] = {}  # stage that failed → what the machine went through meanwhile
         self.processes: set[subprocess.Popen] = set()
         signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background it is ignored, and so it would be by every command
         self.environment = {
@@ -70,7 +71,7 @@ class Runner:
         ran = self.tally.passed + self.tally.failed > counted
         outcome = ("passed" if ran else "left out") if well else "FAILED"
         if not well:
-            print(f"   {witness.summary(self.looks[seen:])}", flush=True)
+            self.hardships[stage.name] = witness.summary(self.looks[seen:])
         print(f"== {stage.name}: {outcome} in {clock(time.monotonic() - began)}", flush=True)
         return well
 
@@ -216,6 +217,8 @@ def main() -> int:
     print("\n" + "\n".join(f"{clock(taken):>6}  {name}{'' if outcomes[name] else ' FAILED'}" for name, taken in seconds.items()))
     if tally.left_out:
         print("\nLeft out:\n" + "\n".join(f"   {what}" for what in tally.left_out))
+    for name, hardship in runner.hardships.items():  # at the end, which is what is kept of a long output
+        print(f"\nDuring {name}: {hardship}")
     if tally.broken:
         print(f"\nFailed: {', '.join(tally.broken)}")
     print(f"\nAll stages in {clock(time.monotonic() - began)}\n{tally.passed} passed, {tally.failed} failed")

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 from tests import nodes
@@ -78,9 +79,15 @@ def summary(looks: list[dict[str, float]]) -> str:
         f"all processes waited for {name} up to {most[f'{name}_waited']:.0f} %" for name in ("memory", "io") if f"{name}_waited" in most
     )
     return (
-        f"the machine meanwhile: load up to {most['load']:.0f}, at least {least['memory_gib']:.1f} GiB of memory available"
+        f"the machine from {_clock(looks[0])} to {_clock(looks[-1])}: load up to {most['load']:.0f},"
+        f" at least {least['memory_gib']:.1f} GiB of memory available"
         f" and {least['disk_gib']:.0f} GiB of disk free{', ' if waited else ''}{waited}"
     )
+
+
+def _clock(look: dict[str, float]) -> str:
+    """As what runs on the nodes says it."""
+    return f"{datetime.fromtimestamp(look['time'], UTC):%H:%M:%S}"
 
 
 def ended() -> list[str]:

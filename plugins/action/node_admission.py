@@ -10,6 +10,7 @@ from bootstrap.nodes.cluster import Reader
 from bootstrap.validators.findings import headline, report
 
 ADVICE = "No pod was moved."
+PATIENCE = 60  # seconds that a system has to say how it is
 
 
 class ActionModule(KubernetesAction):
@@ -17,7 +18,7 @@ class ActionModule(KubernetesAction):
 
     def execute(self, arguments, task_vars):
         operation, nodes = OPERATIONS[arguments["operation"]], arguments["nodes"]
-        cluster = Reader(self.cluster(arguments), arguments, nodes).read()
+        cluster = Reader(self.cluster(arguments), arguments, nodes).heard(PATIENCE, lambda text: self._display.display(f"  {text}"))
         findings = judge(Request(operation, nodes, arguments["inventory"], arguments["accepted"]), cluster)
         fatal = any(finding.fatal for finding in findings)
         if findings:
