@@ -35,7 +35,7 @@ class Stream:
 
     def __init__(self, system: System) -> None:
         self.system = system
-        self.pod = f"chaos-{system.name}"
+        self.pod = f"chaos-{system.dashed}"
         self.program = (CLIENTS / f"{system.name}.py").read_text()
 
     def start(self, *avoid: str) -> None:
@@ -99,7 +99,7 @@ class Stream:
         return {
             "apiVersion": "v1",
             "kind": "Pod",
-            "metadata": {"name": self.pod, "labels": {"app.kubernetes.io/name": "chaos", f"{DOMAIN}/access-{self.system.name}": "true"}},
+            "metadata": {"name": self.pod, "labels": {"app.kubernetes.io/name": "chaos", f"{DOMAIN}/access-{self.system.dashed}": "true"}},
             "spec": {**toolbox, "containers": [container], "restartPolicy": "Never", **({"affinity": affinity} if avoid else {})},
         }
 
