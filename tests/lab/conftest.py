@@ -9,7 +9,6 @@ import pytest
 from tests.chaos.operations import deployed
 from tests.chaos.stream import Stream
 
-
 PAUSE = 0.25  # seconds between two writes: an operation takes minutes, in which its cluster is used and not worn out
 
 
