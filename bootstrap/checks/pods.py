@@ -39,6 +39,7 @@ _ENDED = ("Succeeded", "Failed")
 _NOT_STARTED = ("StartError", "ContainerCannotRun")
 _MORE_TRIES = 2
 _AT_ONCE = {"gracePeriodSeconds": 0}
+_MOST = 8
 _LABELS = {"app.kubernetes.io/name": "check"}
 
 
@@ -167,12 +168,12 @@ def sweep(api, namespaces):
 
 
 def run(parameters):
-    """What the pods of all systems found, system after system; they run all at once."""
+    """What the pods of all systems found, system after system; some run at a time, those that may take longest first."""
     if not (systems := parameters["systems"]):
         return []
     sweep(KubeApi(parameters["kubeconfig"]), sorted({system["namespace"] for system in systems}))
-    pods = together(parameters["image"], systems)
-    with ThreadPoolExecutor(len(pods)) as pool:
+    pods = sorted(together(parameters["image"], systems), key=lambda pod: -pod.timeout)
+    with ThreadPoolExecutor(_MOST) as pool:
         found = {name: result for results in pool.map(partial(_one, parameters["kubeconfig"]), pods) for name, result in results.items()}
     return [finding for system in systems for pod in system["pods"] for finding in found[f"{_dashed(system)}-{pod['name']}"]]
 

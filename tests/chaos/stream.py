@@ -31,10 +31,13 @@ class Verdict:
 
 
 class Stream:
-    """Writes to a system, one number after the other, from a pod that is made of the toolbox's."""
+    """Writes to a system, one number after the other, from a pod that is made of the toolbox's.
 
-    def __init__(self, system: System) -> None:
-        self.system = system
+    :param pause: seconds between two writes.
+    """
+
+    def __init__(self, system: System, pause: float = 0.05) -> None:
+        self.system, self.pause = system, pause
         self.pod = f"chaos-{system.dashed}"
         self.program = (CLIENTS / f"{system.name}.py").read_text()
 
@@ -91,7 +94,7 @@ class Stream:
             {"name": variable, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}}
             for variable, (secret, key) in self.system.secrets.items()
         ]
-        plain = [{"name": "START", "value": str(int(time.time() * 1000))}]
+        plain = [{"name": "START", "value": str(int(time.time() * 1000))}, {"name": "PAUSE", "value": str(self.pause)}]
         plain += [{"name": variable, "value": value} for variable, value in self.system.settings.items()]
         container |= {"name": "writer", "command": ["python3", "-c", self.program, "write"], "env": container["env"] + secrets + plain}
         term = {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "NotIn", "values": list(avoid)}]}

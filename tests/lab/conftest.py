@@ -9,6 +9,8 @@ import pytest
 from tests.chaos.operations import deployed
 from tests.chaos.stream import Stream
 
+PAUSE = 0.25  # seconds between two writes: an operation takes minutes, in which its cluster is used and not worn out
+
 
 @pytest.fixture
 def write() -> Iterator[Callable[..., list[Stream]]]:
@@ -16,7 +18,7 @@ def write() -> Iterator[Callable[..., list[Stream]]]:
     made: list[Stream] = []
 
     def start(*avoid: str) -> list[Stream]:
-        made.extend(Stream(system) for system in deployed())
+        made.extend(Stream(system, PAUSE) for system in deployed())
         assert made
         for stream in made:
             stream.start(*avoid)

@@ -187,6 +187,24 @@ def test_all_systems_are_checked_at_once_and_reported_in_order(monkeypatch):
     assert [api.there for api in apis] == [{}, {}, {}]
 
 
+def test_no_crowd_of_pods_runs_at_a_time(monkeypatch):
+    most, running, seen = 3, set(), []
+
+    def ended(api, item, deadline):
+        running.add(item["metadata"]["name"])
+        seen.append(len(running))
+        time.sleep(0.02)
+        running.remove(item["metadata"]["name"])
+        return api.get(item)
+
+    monkeypatch.setattr(pods, "_MOST", most)
+    monkeypatch.setattr(pods, "KubeApi", lambda _: Api(None))
+    monkeypatch.setattr(pods, "ended", ended)
+    names = [f"system-{n}" for n in range(9)]
+    assert [finding["system"] for finding in pods.run(checks(*names))] == names
+    assert max(seen) == most
+
+
 def test_nothing_is_checked_where_there_is_no_system():
     assert pods.run(checks()) == []
 

@@ -62,3 +62,13 @@ def test_every_part_runs_afterwards(host, part):
     while not host.check_output(f"/usr/local/bin/crictl ps --quiet --state running --label io.kubernetes.container.name={part}"):
         assert time.monotonic() < deadline, f"{part} does not run"
         time.sleep(2)
+
+
+def test_the_api_answers_at_the_sites_address_afterwards(host):
+    """Its holder gave the address up with the API and waits before it starts again: until then nobody else's tests would find the API."""
+    command = "/usr/local/bin/kubectl --kubeconfig=/etc/kubernetes/admin.conf --request-timeout=5s get --raw=/readyz"
+    deadline, in_a_row = time.monotonic() + 240, 0
+    while in_a_row < 5:
+        in_a_row = in_a_row + 1 if host.run(command).succeeded else 0
+        assert time.monotonic() < deadline, "the API does not stay ready at the address that admin.conf names"
+        time.sleep(2)

@@ -46,7 +46,7 @@ def write():
             print("error", f"{time.time():.3f}", str(error).replace("\n", " ")[:200], flush=True)
             time.sleep(0.2)
         number += dimension is not None
-        time.sleep(0.05)
+        time.sleep(float(os.environ.get("PAUSE", "0.05")))
 
 
 def ids():

@@ -3,6 +3,7 @@
 PGPASSWORD is the application's. Numbers start at the time in milliseconds: no run repeats those of another.
 """
 
+import os
 import sys
 import time
 
@@ -36,7 +37,7 @@ def write():
                 connection.autocommit = True
             connection.cursor().execute(f"INSERT INTO {TABLE} VALUES (%s)", (number,))
             print(number, time.time(), flush=True)
-            time.sleep(0.05)
+            time.sleep(float(os.environ.get("PAUSE", "0.05")))
         except psycopg2.Error as error:
             print("error", time.time(), str(error).splitlines()[0], flush=True)
             connection = None
