@@ -1,11 +1,9 @@
-"""Gives the newest backup to a member of this pod's own, which compares it with the sums that it carries, and compares what that one holds."""
+"""Gives the newest backup to a member of this pod's own, which compares it with its sums, and compares what that member then holds."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-
-import requests
 
 from programs import waiting
 from programs.archive import Archive, compare
