@@ -1,7 +1,7 @@
 """Show on the lab's cluster what the platform is for: `make demo`. It exits with 1 where anything is not as it should be.
 
-Documents go in, questions are answered from them with their sources, a text is spoken and understood, a call is held, and the pages are used in a
-browser. What it put in it removes. Pictures of the pages go to docs/images/demo.
+Documents go in, questions are answered from them with their sources, a text is spoken and understood, a call is held, and the pages are
+used in a browser. What it put in it removes. Pictures of the pages go to docs/images/demo.
 """
 
 from __future__ import annotations
@@ -80,10 +80,9 @@ def questions(gateway: Gateway, say: Say) -> None:
                 first = first or time.monotonic() - began
                 answer += data["text"]
             ended = name == "done"
-        say(
-            f"{question}\n      sources {', '.join(source['title'] for source in sources)} · first token after {first:.1f} s\n      {answer.strip()}"
-        )
-        wanted(f"a first source called {title}", [source["title"] for source in sources], bool(sources) and sources[0]["title"] == title)
+        titles = [source["title"] for source in sources]
+        say(f"{question}\n      sources {', '.join(titles)} · first token after {first:.1f} s\n      {answer.strip()}")
+        wanted(f"a first source called {title}", titles, titles[:1] == [title])
         wanted("an answer that ends", answer, ended and bool(answer.strip()))
 
 
@@ -114,9 +113,9 @@ def call(gateway: Gateway, recording: bytes, say: Say) -> None:
         told = json.loads(kubectl(*in_pod, text=json.dumps(order) + "\n", seconds=CALL_SECONDS + 60).splitlines()[-1])
     finally:
         kubectl("delete", "--ignore-not-found", "--wait=false", "--filename=-", text=manifest)
-    say(
-        f"it understood: {told['said']}\n   it answered:   {told['answer']} ({told['spoken_seconds']} s of speech)\n   {' → '.join(told['states'])}"
-    )
+    say(f"it understood: {told['said']}")
+    say(f"it answered:   {told['answer']} ({told['spoken_seconds']} s of speech)")
+    say(" → ".join(told["states"]))
     wanted("most of what was said", told["said"], len(words(told["said"]) & words(SAID)) / len(words(SAID)) >= ALIKE)
     wanted("an answer that is heard", told, bool(told["answer"]) and told["spoken_seconds"] > 0.5)
 

@@ -1,7 +1,7 @@
-"""A caller without a head, in a pod of the cluster, where media reach voice-service: it speaks a recording and says what it was told and heard.
+"""A caller without a head, in a pod of the cluster, where media reach voice-service: it speaks a recording and tells what it heard.
 
-Standard input: one line of JSON, {url, token, recording (WAV, base64), seconds}. Standard output: one line of JSON, {said, answer, states, spoken_seconds}.
-It is run by the image of voice-service, which has what a call takes.
+Standard input is one line of JSON, {url, token, recording (WAV, base64), seconds}; so is standard output, {said, answer, states,
+spoken_seconds}. It is run by the image of voice-service, which has what a call takes.
 """
 
 from __future__ import annotations
