@@ -16,6 +16,7 @@ import wave
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from string import Template
 
 import yaml
 
@@ -103,7 +104,7 @@ def call(gateway: Gateway, recording: bytes, say: Say) -> None:
     deployed = json.loads(kubectl("get", "deployment", "voice-service", f"--namespace={APPLICATION}", "--output=json"))
     image = deployed["spec"]["template"]["spec"]["containers"][0]["image"]
     service = json.loads(kubectl("get", "service", "gateway", f"--namespace={APPLICATION}", "--output=json"))
-    manifest = (HERE / "caller.yml").read_text().format_map(Known(namespace=APPLICATION, domain=DOMAIN, image=image))
+    manifest = Template((HERE / "caller.yml").read_text()).substitute(namespace=APPLICATION, domain=DOMAIN, image=image)
     address = f"ws://gateway.{APPLICATION}:{service['spec']['ports'][0]['port']}/api/v1/voice/call"
     order = {"url": address, "token": gateway.token, "recording": base64.b64encode(recording).decode(), "seconds": CALL_SECONDS}
     in_pod = ["exec", "--stdin", "demo-caller", f"--namespace={APPLICATION}", "--", "python3", "-c", (HERE / "call.py").read_text()]
@@ -118,13 +119,6 @@ def call(gateway: Gateway, recording: bytes, say: Say) -> None:
     say(" → ".join(told["states"]))
     wanted("most of what was said", told["said"], len(words(told["said"]) & words(SAID)) / len(words(SAID)) >= ALIKE)
     wanted("an answer that is heard", told, bool(told["answer"]) and told["spoken_seconds"] > 0.5)
-
-
-class Known(dict):
-    """For a template that has braces of its own."""
-
-    def __missing__(self, key: str) -> str:
-        return "{" + key + "}"
 
 
 def browse(secret: str, say: Say) -> None:
