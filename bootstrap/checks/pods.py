@@ -39,7 +39,8 @@ _ENDED = ("Succeeded", "Failed")
 _NOT_STARTED = ("StartError", "ContainerCannotRun")
 _MORE_TRIES = 2
 _AT_ONCE = {"gracePeriodSeconds": 0}
-_MOST = 8
+_PARTS = 4  # containers of a pod: what a namespace's quota still has room for need not be room for all systems' at once
+_MOST = 8  # pods at a time: each starts an interpreter or a JVM a container, and a crowd of them ends later than a queue
 _LABELS = {"app.kubernetes.io/name": "check"}
 
 
@@ -97,13 +98,13 @@ class Pod:
 
 
 def together(image, systems):
-    """The pods of all systems; those that are alike to the network and the scheduler are one."""
+    """The pods of all systems; those that are alike to the network and the scheduler share pods, a few in each."""
     alike = {}
     for system in systems:
         for pod in system["pods"]:
             key = json.dumps([system["namespace"], pod["labels"], pod["avoid"]], sort_keys=True)
             alike.setdefault(key, []).append((system, pod))
-    return [Pod(image, parts) for parts in alike.values()]
+    return [Pod(image, parts[first : first + _PARTS]) for parts in alike.values() for first in range(0, len(parts), _PARTS)]
 
 
 def findings(system, output):

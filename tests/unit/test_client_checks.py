@@ -160,6 +160,13 @@ def test_pods_that_are_alike_to_the_network_are_one_with_a_container_for_each_ch
     assert [(finding["system"], finding["ok"]) for finding in found] == [("redis", True), ("redis", True), ("kafka", True)]
 
 
+def test_a_pod_has_few_containers_so_that_a_quota_has_room_for_it():
+    systems = [{**CHECK, "system": f"system-{n}", "pods": [POD]} for n in range(9)]
+    assert [len(pod.parts) for pod in together("toolbox", systems)] == [4, 4, 1]
+    names = [name for pod in together("toolbox", systems) for name in pod.parts]
+    assert names == [f"system-{n}-client" for n in range(9)]
+
+
 def test_a_container_that_fails_is_a_finding_of_its_own_system_alone(monkeypatch):
     parts = [({**CHECK, "system": system}, POD) for system in ("redis", "kafka")]
     pod, api = Pod("toolbox", parts), Api()
