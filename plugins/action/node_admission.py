@@ -10,7 +10,6 @@ from bootstrap.nodes.cluster import Reader
 from bootstrap.validators.findings import headline, report
 
 ADVICE = "No pod was moved."
-PATIENCE = 60  # seconds in which what is not whole may become it
 
 
 class ActionModule(KubernetesAction):
@@ -20,7 +19,7 @@ class ActionModule(KubernetesAction):
         operation, nodes = OPERATIONS[arguments["operation"]], arguments["nodes"]
         request = Request(operation, nodes, arguments["inventory"], arguments["accepted"])
         look = Reader(self.cluster(arguments), arguments, nodes).read
-        cluster, findings = decide(request, look, PATIENCE, lambda text: self._display.display(f"  {text}"))
+        cluster, findings = decide(request, look, arguments["settle"], lambda text: self._display.display(f"  {text}"))
         fatal = any(finding.fatal for finding in findings)
         if findings:
             self._display.display(f"\n{report(findings)}\n", color=C.COLOR_ERROR if fatal else C.COLOR_WARN)
