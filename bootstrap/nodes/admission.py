@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from bootstrap.nodes.cluster import Cluster, System
 from bootstrap.validators.findings import Finding
+
+_PAUSE = 3  # seconds between two looks
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,26 @@ class Request:
     nodes: Sequence[str]
     inventory: Collection[str]
     accepted: Collection[str] = ()
+
+
+def decide(request: Request, look: Callable[[], Cluster], seconds: float, say: Callable[[str], object]) -> tuple[Cluster, list[Finding]]:
+    """The cluster, and what speaks against an operation once nothing passing does.
+
+    That a copy is a moment behind, or an answer late, is a busy cluster's daily life: while something is fatal and anybody is not whole, it
+    is looked at again.
+
+    :param seconds: for how long.
+    :param say: hears who is waited for, and why.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        cluster = look()
+        findings = judge(request, cluster)
+        unsettled = cluster.unsettled if any(finding.fatal for finding in findings) else {}
+        if not unsettled or time.monotonic() > deadline:
+            return cluster, findings
+        say(f"looked at again: {'; '.join(f'{name}: {why}' for name, why in unsettled.items())}")
+        time.sleep(_PAUSE)
 
 
 def judge(request: Request, cluster: Cluster) -> list[Finding]:

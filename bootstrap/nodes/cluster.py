@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -17,7 +16,6 @@ CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
 HOSTNAME = "kubernetes.io/hostname"
 _SECONDS = 20  # that a command in a pod may take
 _PATIENCE = 15  # seconds that a system has to answer, on a crowded machine
-_PAUSE = 3  # seconds, before one that gave no answer is asked again
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,7 @@ class System:
     """A system: where its members run, and what it says of itself (see programs.membership).
 
     `held`: why it does not go on without the members that it was asked about; `losing`: for which of these reasons it loses data when they
-    come back empty; `alone`: those of them that hold something nobody else has; `silent`: it gave no answer.
+    come back empty; `alone`: those of them that hold something nobody else has.
     """
 
     name: str
@@ -49,7 +47,6 @@ class System:
     held: Sequence[str] = ()
     losing: Sequence[str] = ()
     alone: Sequence[str] = ()
-    silent: bool = False
 
     def on(self, nodes: Iterable[str]) -> list[str]:
         """Its members on these nodes."""
@@ -76,10 +73,10 @@ class Cluster:
     pods: Mapping[str, Sequence[str]] = field(default_factory=dict)  # node → namespace/name of what a drain would move
 
     @property
-    def silent(self) -> dict[str, str]:
-        """Who gave no answer, and why."""
+    def unsettled(self) -> dict[str, str]:
+        """Who is not whole or gave no answer, and why."""
         etcd = {} if self.etcd.members else {"etcd": self.etcd.why}
-        return etcd | {system.name: system.why for system in self.systems if system.silent}
+        return etcd | {system.name: system.why for system in self.systems if not system.whole}
 
 
 class Reader:
@@ -105,18 +102,6 @@ class Reader:
             systems = list(pool.map(lambda one: self._system(one, placed), there))
         return Cluster(nodes, etcd.result(), systems, volumes, _by_node(pods))
 
-    def heard(self, seconds: float, say: Callable[[str], object]) -> Cluster:
-        """The cluster once everybody answers, for a decision: that one answer comes late is a busy cluster's daily life.
-
-        :param seconds: how long those that give no answer are asked again; then the cluster as it is.
-        :param say: hears who is asked again, and why.
-        """
-        deadline = time.monotonic() + seconds
-        while (silent := (cluster := self.read()).silent) and time.monotonic() < deadline:
-            say(f"asked again: {'; '.join(f'{name}: {why}' for name, why in silent.items())}")
-            time.sleep(_PAUSE)
-        return cluster
-
     def _items(self, path: str) -> list[dict[str, Any]]:
         return self._api.request("GET", path)["items"]
 
@@ -137,7 +122,7 @@ class Reader:
             said = toolbox.ask(one["program"], {"patience": _PATIENCE, **one["input"], "lost": lost}, _SECONDS)
         except BootstrapError as error:
             reason = f"it does not say how it is: {error}"
-            return System(one["system"], members, why=reason, held=[reason][: len(lost)], losing=[reason], silent=True)
+            return System(one["system"], members, why=reason, held=[reason][: len(lost)], losing=[reason])
         return System(one["system"], members, **{name: said[name] for name in ("leaders", "whole", "why", "held", "losing", "alone")})
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from ansible import constants as C
 
 from bootstrap.ansible import KubernetesAction
-from bootstrap.nodes.admission import OPERATIONS, Request, judge
+from bootstrap.nodes.admission import OPERATIONS, Request, decide
 from bootstrap.nodes.cluster import Reader
 from bootstrap.validators.findings import headline, report
 
 ADVICE = "No pod was moved."
-PATIENCE = 60  # seconds that a system has to say how it is
 
 
 class ActionModule(KubernetesAction):
@@ -18,8 +17,9 @@ class ActionModule(KubernetesAction):
 
     def execute(self, arguments, task_vars):
         operation, nodes = OPERATIONS[arguments["operation"]], arguments["nodes"]
-        cluster = Reader(self.cluster(arguments), arguments, nodes).heard(PATIENCE, lambda text: self._display.display(f"  {text}"))
-        findings = judge(Request(operation, nodes, arguments["inventory"], arguments["accepted"]), cluster)
+        request = Request(operation, nodes, arguments["inventory"], arguments["accepted"])
+        look = Reader(self.cluster(arguments), arguments, nodes).read
+        cluster, findings = decide(request, look, arguments["settle"], lambda text: self._display.display(f"  {text}"))
         fatal = any(finding.fatal for finding in findings)
         if findings:
             self._display.display(f"\n{report(findings)}\n", color=C.COLOR_ERROR if fatal else C.COLOR_WARN)

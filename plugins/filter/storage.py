@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import PurePosixPath
 
 from ansible.errors import AnsibleFilterError
@@ -106,8 +107,8 @@ def volume_of(volumes: list[dict], claim: str, system: str, node: str) -> dict:
     return (own + new)[0]
 
 
-def apart(volumes: list[dict], prefix: str, members: int, nodes: list) -> bool:
-    """Whether each of so many members has a node of its own: by where their volumes are, and while they have none by the number of nodes.
+def most_together(volumes: list[dict], prefix: str, members: int, nodes: list) -> int:
+    """How many of so many members share a node at most: by where their volumes are, and while they have none by the number of nodes.
 
     Args:
         volumes: what `static_volumes` gives.
@@ -116,7 +117,8 @@ def apart(volumes: list[dict], prefix: str, members: int, nodes: list) -> bool:
         nodes: names of the nodes that carry workloads.
     """
     places = {volume["claim"]: volume["node"] for volume in volumes if volume["claim"].startswith(prefix)}
-    return len(set(places.values())) == len(places) and (len(places) >= members or len(nodes) >= members)
+    together = max(Counter(places.values()).values(), default=1)
+    return together if len(places) >= members else max(together, -(-members // max(len(nodes), 1)))
 
 
 def safe_volumes(volumes: list[dict], seen: list) -> list[dict]:
@@ -145,7 +147,7 @@ class FilterModule:
             "data_systems": data_systems,
             "static_volumes": static_volumes,
             "volume_of": volume_of,
-            "apart": apart,
+            "most_together": most_together,
             "safe_volumes": safe_volumes,
             "unmarked_nodes": unmarked_nodes,
             "volume_directories": volume_directories,

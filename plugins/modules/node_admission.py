@@ -26,6 +26,7 @@ options:
     type: list
     elements: str
     default: []
+  settle: {description: Seconds in which a system that is not whole may become it; it is asked again and again., type: int, default: 0}
   kubeconfig: {description: The cluster. The site's own unless another one is given., type: path}
   kubectl: {description: The kubectl to use., type: path, required: true}
   namespace: {description: "Namespace of the toolbox, from which systems are asked.", type: str, required: true}

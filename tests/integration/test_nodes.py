@@ -31,7 +31,16 @@ def run(site, api, play):
             api.objects[f"/api/v1/nodes/{name}"] = {"apiVersion": "v1", "kind": "Node", "metadata": meta, "status": status}
         before = {path: item for path, item in api.objects.items() if "/nodes/" in path}
         words = [word for option in options for word in ("-e", option)]
-        done = play(inventory, f"playbooks/{playbook}.yml", "--limit=localhost", "-e", "require_cluster_timeout=5", *words)
+        done = play(
+            inventory,
+            f"playbooks/{playbook}.yml",
+            "--limit=localhost",
+            "-e",
+            "require_cluster_timeout=5",
+            "-e",
+            "maintenance_settle_timeout=0",
+            *words,
+        )
         assert {path: item for path, item in api.objects.items() if "/nodes/" in path} == before, "a node was changed"
         return done.returncode, " ".join((done.stdout + done.stderr).split())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 import pytest
 
@@ -20,6 +21,11 @@ def bound(objects):
         free["spec"] = free["spec"] | {"claimRef": {"namespace": "voicehelper-storage", "name": name}}
         free["status"] = {"phase": "Bound"}
     return volumes
+
+
+def host(volume):
+    (term,) = volume["spec"]["nodeAffinity"]["required"]["nodeSelectorTerms"]
+    return term["matchExpressions"][0]["values"][0]
 
 
 def claims(objects):
@@ -64,3 +70,22 @@ def test_what_lives_renders_as_it_was(make_site, name, comes, goes):
     assert {key: item for key, item in before.items() if after.get(key) != item} == {}
     new = [name for kind, _, name in after.keys() - before.keys() if kind == "PersistentVolume"]
     assert not comes or (new and all(comes in volume for volume in new))  # where one goes, its members need room on the others
+
+
+@pytest.mark.parametrize("name", ["minimal", "recommended", "prod"])
+def test_members_may_start_again_where_their_volumes_hold_them_though_a_machine_without_any_came(make_site, name):
+    site = make_site(name)
+    live = bound(site.objects)
+    running = site.changed(storage_live=live)
+    running.add_node("worker-8")
+    places = {volume["spec"]["claimRef"]["name"]: host(volume) for volume in live if "claimRef" in volume["spec"]}
+    found = 0
+    for item in rendered(running).values():
+        if item["kind"] == "StatefulSet":
+            member = f"data-{item['metadata']['name']}-"
+            most = max(Counter(node for claim, node in places.items() if claim.startswith(member)).values())
+            for rule in item["spec"]["template"]["spec"]["topologySpreadConstraints"]:
+                if rule["whenUnsatisfiable"] == "DoNotSchedule":
+                    found += 1
+                    assert most <= rule["maxSkew"], f"{member}: {most} on one node, and none on the new one"
+    assert found

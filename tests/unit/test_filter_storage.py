@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from ansible.errors import AnsibleFilterError
 
-from plugins.filter.storage import apart, data_systems, safe_volumes, static_volumes, unmarked_nodes, volume_directories, volume_of
+from plugins.filter.storage import data_systems, most_together, safe_volumes, static_volumes, unmarked_nodes, volume_directories, volume_of
 
 SYSTEMS = {"postgres": "postgresql", "redis": "redis", "kafka": "kafka"}
 SIZING = {"postgresql": {"replicas": 3, "storage": "2Gi"}, "redis": {"replicas": 6, "storage": "1Gi"}}
@@ -123,14 +123,15 @@ def test_a_claim_that_was_made_anew_has_its_new_volume():
     assert volume_of(volumes(["a", "b"], [old, new]), LEADER, "postgres", "c")["name"] == "postgres-b-0"
 
 
-def test_members_are_apart_by_where_their_volumes_are():
+def test_how_many_members_share_a_node_is_told_by_their_volumes_and_before_by_the_nodes():
     prefix = "space/data-postgres-master-"
     fresh = volumes(["a", "b", "c"])
-    assert apart(fresh, prefix, 3, ["a", "b", "c"]) and not apart(fresh, prefix, 4, ["a", "b", "c"])
+    assert [most_together(fresh, prefix, members, ["a", "b", "c"]) for members in (3, 4, 6, 7)] == [1, 2, 2, 3]
     together = [persistent(fresh[0] | {"name": str(n), "node": node}, f"{prefix}{n}", "Bound") for n, node in enumerate("aab")]
-    assert not apart(volumes(["a", "b", "c", "d"], together), prefix, 3, ["a", "b", "c", "d"])
+    assert most_together(volumes(["a", "b", "c", "d"], together), prefix, 3, ["a", "b", "c", "d"]) == 2
     alone = [persistent(fresh[0] | {"name": str(n), "node": node}, f"{prefix}{n}", "Bound") for n, node in enumerate("abc")]
-    assert apart(volumes(["a", "b"], alone), prefix, 3, ["a", "b"])  # a node that left the inventory parts nobody
+    assert most_together(volumes(["a", "b"], alone), prefix, 3, ["a", "b"]) == 1  # a node that left the inventory parts nobody
+    assert most_together(volumes(["a", "b", "c"], alone), prefix, 6, ["a", "b", "c"]) == 2  # more members are to come
 
 
 def test_new_volumes_wait_for_a_look_at_their_disk():

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from bootstrap.nodes.admission import OPERATIONS, Request, judge
+from bootstrap.nodes import admission
+from bootstrap.nodes.admission import OPERATIONS, Request, decide, judge
 from bootstrap.nodes.cluster import Cluster, Node, System, Volume
 from bootstrap.nodes.etcd import Etcd
 
@@ -112,3 +113,24 @@ def test_volumes_that_a_system_copies_and_data_that_is_kept_are_no_matter():
     assert fatal(asked("replace", "w-1", of=cluster(NATS, volumes=lies))) == []
     assert [finding.found for finding in asked("wipe", "w-1", of=cluster(NATS, volumes=lies))] == ["shop/data has its only copy here"]
     assert asked("wipe", "w-1", of=cluster(NATS, volumes=lies), accepted=["shop/data"]) == []
+
+
+BUSY = replace(cluster(BEHIND), etcd=Etcd({}, why="busy"))
+
+
+@pytest.mark.parametrize(
+    ("looks", "seconds", "used"),
+    [
+        ([BUSY, cluster(BEHIND), cluster(NATS)], 60, 3),
+        ([cluster(BEHIND), cluster(NATS)], 0, 1),
+        ([cluster(MINIO)], 60, 1),  # whole, and will not do without it in a minute either
+        ([cluster(replace(BEHIND, held=[], losing=[]))], 60, 1),  # nothing to wait for
+    ],
+)
+def test_a_passing_reason_is_looked_at_again(monkeypatch, looks, seconds, used):
+    left, said = list(looks), []
+    monkeypatch.setattr(admission.time, "sleep", lambda _: None)
+    found, findings = decide(Request(OPERATIONS["reboot"], ["w-1"], NAMES), lambda: left.pop(0), seconds, said.append)
+    assert len(looks) - len(left) == used and found is looks[used - 1]
+    assert findings == judge(Request(OPERATIONS["reboot"], ["w-1"], NAMES), found)
+    assert len(said) == used - 1 and all("busy" in text or "7 behind" in text for text in said)

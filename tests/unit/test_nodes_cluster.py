@@ -1,10 +1,6 @@
 """Where members are: on the node of their pod, or, while they are on none, where their volume lies."""
 
-import pytest
-
-from bootstrap.nodes import cluster
-from bootstrap.nodes.cluster import Cluster, Reader, System, Volume, _by_node, _placed
-from bootstrap.nodes.etcd import Etcd
+from bootstrap.nodes.cluster import Volume, _by_node, _placed
 
 
 def pod(name, owner, node="", claim="", kind="StatefulSet", phase="Running"):
@@ -35,17 +31,3 @@ def test_a_drain_moves_neither_daemons_nor_static_pods_nor_what_has_ended():
         pod("job", "job", "w-1", kind="Job", phase="Succeeded"),
     ]
     assert _by_node([*PODS, *fixed]) == {"w-1": ["space/kafka-0"], "w-3": ["space/kafka-controller-0"], "w-2": ["space/redis-0"]}
-
-
-LATE = System("kafka", {}, why="late", silent=True)
-ETCD = Etcd({"cp-1": True})
-LOOKS = [Cluster({}, Etcd({}, why="busy"), [LATE]), Cluster({}, ETCD, [LATE]), Cluster({}, ETCD, [System("kafka", {})])]
-
-
-@pytest.mark.parametrize(("seconds", "used"), [(60, 3), (0, 1)])
-def test_for_a_decision_who_gives_no_answer_is_asked_again(monkeypatch, seconds, used):
-    looks, said = iter(LOOKS), []
-    monkeypatch.setattr(cluster.time, "sleep", lambda _: None)
-    monkeypatch.setattr(Reader, "read", lambda _: next(looks))
-    assert Reader(None, {"systems": [], "kubeconfig": "", "kubectl": "", "namespace": ""}).heard(seconds, said.append) is LOOKS[used - 1]
-    assert said == ["asked again: etcd: busy; kafka: late", "asked again: kafka: late"][: used - 1]
