@@ -177,12 +177,20 @@ def _derive(paths: Paths, site: Path) -> None:
     }
     if paths.topology == OWN:  # with more workers it is still the same cluster
         links["credentials"] = own / "credentials"
+        _require_own(paths, links["credentials"])
         links["credentials"].mkdir(mode=0o700, exist_ok=True)
     for name, target in links.items():
         link = paths.inventory / name
         link.parent.mkdir(parents=True, exist_ok=True)
         link.unlink(missing_ok=True)
         link.symlink_to(target)
+
+
+def _require_own(paths: Paths, credentials: Path) -> None:
+    """A cluster that another clone runs keeps that one's vault: with this one's it would be told that it lacks all its keys."""
+    others = (paths.inventory / "credentials").resolve()
+    if others != credentials.resolve() and (others / "kubeconfig").exists():
+        raise LabError(f"found a lab that {others.parents[2]} runs; wanted this command there, or `lab down` there first")
 
 
 def _extra_counts(paths: Paths) -> dict[str, int]:

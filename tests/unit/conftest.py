@@ -1,4 +1,4 @@
-"""A node's control plane below a temporary directory, with programs that refuse what the real ones refuse."""
+"""A lab state that no other one shares; a node's control plane below a temporary directory, with programs that refuse what real ones do."""
 
 from __future__ import annotations
 
@@ -120,6 +120,14 @@ class Node:
             if url == place.format(address="10.0.0.12", port=6443) and manifest.exists() and "bad" not in manifest.read_text():
                 return 200, "ok"
         raise ConnectionRefusedError("connection refused")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def lab_state(tmp_path_factory):
+    """No test looks at a lab that is up, or changes how its inventory is found."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VOICEHELPER_LAB_STATE", str(tmp_path_factory.mktemp("state")))
+        yield
 
 
 @pytest.fixture

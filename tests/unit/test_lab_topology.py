@@ -88,6 +88,21 @@ def test_extra_workers_of_the_lab_join_the_same_cluster(paths):
     assert topology.load(paths("lab"), {"workers": 0}).inventory == topology.INVENTORIES / "lab"
 
 
+def test_a_lab_that_another_clone_runs_is_not_taken_from_it(paths, tmp_path):
+    others = tmp_path / "clone/inventories/lab/credentials"
+    others.mkdir(parents=True)
+    link = topology.load(paths("lab"), {"workers": 1}).inventory / "credentials"
+    link.unlink()
+    link.symlink_to(others)
+    assert topology.load(paths("lab")).inventory == link.parent, "a clone that has no cluster keeps nobody away"
+    link.unlink()
+    link.symlink_to(others)
+    (others / "kubeconfig").touch()
+    with pytest.raises(LabError, match=f"that {tmp_path}/clone runs.*lab down"):
+        topology.load(paths("lab"))
+    assert link.resolve() == others
+
+
 def test_more_control_planes_follow_the_first_and_workers_stay_as_many(paths):
     topology.load(paths("lab"), {"workers": 1})
     found = topology.load(paths("lab"), {"control_plane": 2})

@@ -47,6 +47,11 @@ def test_an_even_number_of_control_planes_is_refused(count):
     assert "odd number" in finding.wanted
 
 
+def test_an_even_number_is_told_but_not_refused_while_control_planes_leave_one_by_one():
+    finding = only(validate(site(hosts=["cp-0", "cp-1"], remove="cp-2")))
+    assert finding.what == "group control_plane" and not finding.fatal
+
+
 def test_no_control_plane_is_refused():
     assert only(validate(site(hosts=["worker-1"]))).what == "group control_plane"
 
