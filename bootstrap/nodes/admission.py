@@ -63,7 +63,7 @@ def decide(request: Request, look: Callable[[], Cluster], seconds: float, say: C
         cluster = look()
         findings = judge(request, cluster)
         unsettled = cluster.unsettled if any(finding.fatal for finding in findings) else {}
-        if not unsettled or time.monotonic() > deadline:
+        if not unsettled or time.monotonic() >= deadline:
             return cluster, findings
         say(f"looked at again: {'; '.join(f'{name}: {why}' for name, why in unsettled.items())}")
         time.sleep(_PAUSE)

@@ -13,16 +13,17 @@ SITE = {
     "platform_api_vip": "10.0.0.10",
     "platform_load_balancer_pool": {"start": "10.0.0.200", "stop": "10.0.0.239"},
 }
-ADDRESSES = {"cp-1": "10.0.0.11", "worker-1": "10.0.0.21", "worker-2": "10.0.0.22", "gone-1": "10.0.0.23", "gone-2": "10.0.0.24"}
+NUMBERS = {"cp-1": 11, "cp-2": 12, "worker-1": 21, "worker-2": 22, "gone-1": 23, "gone-2": 24}
+ADDRESSES = {name: f"10.0.0.{number}" for name, number in NUMBERS.items()}
 
 
 @pytest.fixture
 def run(site, api, play):
     """Run a playbook on the controller of a site whose cluster has these nodes, with what their labels say; code and words."""
 
-    def go(playbook, *options, there=("cp-1", "worker-1", "worker-2"), labels=None):
+    def go(playbook, *options, there=("cp-1", "worker-1", "worker-2"), labels=None, planes=("cp-1",)):
         hosts = {name: {"ansible_host": ADDRESSES[name]} for name in ("worker-1", "worker-2")}
-        inventory = site({"cp-1": {"ansible_host": ADDRESSES["cp-1"]}}, hosts, **SITE)
+        inventory = site({name: {"ansible_host": ADDRESSES[name]} for name in planes}, hosts, **SITE)
         (inventory / "credentials").mkdir(mode=0o700)
         api(inventory / "credentials/kubeconfig")
         for name in there:
@@ -68,6 +69,11 @@ HALF_WAY = {"worker-1": {"voicehelper.local/maintenance": "return-wipe"}}
 def test_what_would_harm_is_refused_by_name(run, playbook, options, there, said):
     code, text = run(playbook, *options, there=("cp-1", "worker-1", "worker-2", *there), labels=HALF_WAY)
     assert code != 0 and said in text and "Nothing was changed" in text, text
+
+
+def test_a_second_control_plane_does_not_come_while_a_node_goes(run):
+    code, text = run("scale", "remove=gone-1", planes=("cp-1", "cp-2"), there=("cp-1", "worker-1", "worker-2", "gone-1"))
+    assert code != 0 and "cp-2: found 2 control planes in the inventory" in text and "Nothing was changed" in text, text
 
 
 def test_every_run_refuses_an_inventory_that_lacks_a_node(run):
