@@ -44,7 +44,7 @@ def passwords(system: System) -> dict[str, str]:
 
 def sign_in(system: System, words: dict[str, str]) -> str:
     """Have the client's program remove what it may have written. Raises ClusterError when it is not let in."""
-    environment = json.dumps(system.settings | words | {"START": "0"})
+    environment = json.dumps(system.settings | words | {"START": "0", "PAUSE": "0"})
     program = (CLIENTS / f"{system.name}.py").read_text()
     command = ["timeout", "60", "python3", "-c", CLIENT, "clean"]
     return kubectl("exec", "-i", "deploy/toolbox", "--", *command, text=f"{environment}\n{program}", seconds=90)

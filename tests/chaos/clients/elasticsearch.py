@@ -15,7 +15,7 @@ import requests
 
 INDEX = "voicehelper-chaos"
 TIMEOUT = 3  # seconds
-PAUSE = float(os.environ.get("PAUSE", "0.05"))
+PAUSE = float(os.environ["PAUSE"])
 
 
 class Client:

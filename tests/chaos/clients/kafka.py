@@ -46,7 +46,7 @@ def write():
                 producer = prepare()
             producer.send(TOPIC, str(number).encode(), partition=number % PARTITIONS).get(timeout=3)
             print(number, time.time(), flush=True)
-            time.sleep(float(os.environ.get("PAUSE", "0.05")))
+            time.sleep(float(os.environ["PAUSE"]))
         except KafkaError as error:
             print("error", time.time(), f"{type(error).__name__}: {error}".splitlines()[0], flush=True)
             time.sleep(0.1)

@@ -55,7 +55,7 @@ def write():
         except ERRORS as error:
             print("error", time.time(), " ".join(str(error).split()), flush=True)
         number = None if number is None else number + 1
-        time.sleep(float(os.environ.get("PAUSE", "0.05")))
+        time.sleep(float(os.environ["PAUSE"]))
 
 
 def keys(s3):

@@ -57,7 +57,7 @@ async def write():
         except ERRORS as error:
             print("error", time.time(), str(error) or type(error).__name__, flush=True)
         number = None if number is None else number + 1
-        await asyncio.sleep(float(os.environ.get("PAUSE", "0.05")))
+        await asyncio.sleep(float(os.environ["PAUSE"]))
 
 
 async def read():

@@ -53,7 +53,7 @@ def write():
             driver = None
             time.sleep(0.2)  # a driver is dear to make, on the processors that the server starts on
         number += 1
-        time.sleep(float(os.environ.get("PAUSE", "0.05")))
+        time.sleep(float(os.environ["PAUSE"]))
 
 
 def read():

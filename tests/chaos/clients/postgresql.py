@@ -37,7 +37,7 @@ def write():
                 connection.autocommit = True
             connection.cursor().execute(f"INSERT INTO {TABLE} VALUES (%s)", (number,))
             print(number, time.time(), flush=True)
-            time.sleep(float(os.environ.get("PAUSE", "0.05")))
+            time.sleep(float(os.environ["PAUSE"]))
         except psycopg2.Error as error:
             print("error", time.time(), str(error).splitlines()[0], flush=True)
             connection = None

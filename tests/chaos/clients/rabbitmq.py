@@ -68,7 +68,7 @@ def write():
             print("error", time.time(), str(error) or type(error).__name__, flush=True)
             channel = None
         number += 1
-        time.sleep(float(os.environ.get("PAUSE", "0.05")))
+        time.sleep(float(os.environ["PAUSE"]))
 
 
 def read():

@@ -65,7 +65,7 @@ def write():
                 client = connect(moved.host)
                 add(client, number)
             print(number, time.time(), flush=True)
-            time.sleep(float(os.environ.get("PAUSE", "0.05")))
+            time.sleep(float(os.environ["PAUSE"]))
         except (RedisError, OSError) as error:
             print("error", time.time(), " ".join(f"{type(error).__name__} {error}".split()), flush=True)
             client = None
