@@ -23,18 +23,23 @@ def note(text: str) -> None:
     print(f"{time.strftime('%H:%M:%S')}  {text}", flush=True)
 
 
-def run() -> dict:
-    """All measurements, in an order in which each starts from what the one before left."""
-    results: dict = {"machine": machine(), "date": time.strftime("%Y-%m-%d"), "runs": {}}
+def run(results: dict, parts: Sequence[str]) -> None:
+    """Measure these parts, in an order in which each starts from what the one before left; `results` takes what was measured."""
 
     def measured(name: str, books: Sequence[str], topology: str = OWN) -> None:
+        measure.settle()
         note(f"{name}: {' '.join(books)}")
         with measure.memory(measure.lab(topology)) as peaks:
             results["runs"][name] = measure.playbooks(name.replace(" ", "-"), books, topology)
         results["runs"][name]["memory_mib"] = dict(peaks)
         note(f"   {results['runs'][name]['seconds']} s")
 
-    note("Nine nodes, by themselves")  # beside another lab they would have fewer cores than three
+    for part in parts:
+        PARTS[part](measured)
+
+
+def nine(measured: Callable) -> None:
+    """A cluster of nine nodes and its life, by itself: beside another lab it would have fewer cores than three nodes have."""
     measure.command("lab", "down")
     try:
         measure.command("lab", "down", "--topology", NINE)
@@ -43,15 +48,21 @@ def run() -> dict:
         nodes("nine", NINE, measured)
     finally:
         measure.command("lab", "down", "--topology", NINE)
-    note("Blank nodes")
+
+
+def three(measured: Callable) -> None:
+    """The lab from blank nodes, and the life of a node of it."""
     measure.command("lab", "up", "--extra-workers", "0")
     measure.command("lab", "reset", "--wipe")
     measured("first", CLUSTER)
     measured("second", CLUSTER)
     nodes("three", OWN, measured)
+
+
+def platform(measured: Callable) -> None:
+    """All systems on the lab's cluster."""
     measured("platform", PLATFORM)
     measured("platform again", PLATFORM)
-    return results
 
 
 def nodes(size: str, topology: str, measured: Callable) -> None:
@@ -65,17 +76,33 @@ def nodes(size: str, topology: str, measured: Callable) -> None:
     measure.command("lab", "up", "--topology", topology)
 
 
+def _kept() -> dict:
+    """What was measured on this machine before."""
+    before = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"machine": None}
+    return before["runs"] if before["machine"] == machine() else {}
+
+
+PARTS = {"nine": nine, "three": three, "platform": platform}
+
+
 def main() -> int:
     """Entry point."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="part", help=f"{', '.join(PARTS)}; of the others the page keeps what was measured")
     parser.add_argument("--report", action="store_true", help="only write the page again, from the last measurements")
     chosen = parser.parse_args()
+    if unknown := set(chosen.parts) - set(PARTS):
+        parser.error(f"found the part {unknown.pop()!r}, wanted some of {', '.join(PARTS)}")
     try:
         if not chosen.report:
-            results = run()
+            results = {"machine": machine(), "date": time.strftime("%Y-%m-%d"), "runs": _kept() if chosen.parts else {}}
+            run(results, chosen.parts or list(PARTS))
             RESULTS.parent.mkdir(exist_ok=True)
             RESULTS.write_text(json.dumps(results, indent=1) + "\n")
         PAGE.write_text(report.page(json.loads(RESULTS.read_text())))
+    except KeyError as missing:
+        print(f"bench: {PAGE.name} is not written: {missing} has not been measured on this machine", file=sys.stderr)
+        return 1
     except (BenchError, LabError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1

@@ -27,6 +27,8 @@ PLATFORM = ("site.yml",)
 RUN_SECONDS = 30 * 60
 ADMIN = "kubernetes-admin"
 _SAMPLE_SECONDS = 2
+_SETTLE_SECONDS = 300
+_CALM = 1.5  # processes that want a core, to one
 _COUNT = """
 import glob, json, sys
 entries = (json.loads(line) for path in glob.glob("/var/log/kubernetes/audit*.log") for line in open(path) if sys.argv[2] in line)
@@ -52,6 +54,13 @@ def lab(topology: str = OWN) -> Lab:
     """A lab as its state says, added workers included."""
     paths = Paths.of(topology)
     return Lab(paths, load(paths))
+
+
+def settle() -> None:
+    """Wait, for a bounded time, until the machine has done what the run before left it to do."""
+    give_up = time.monotonic() + _SETTLE_SECONDS
+    while os.getloadavg()[0] > _CALM * (os.cpu_count() or 1) and time.monotonic() < give_up:
+        time.sleep(_SAMPLE_SECONDS)
 
 
 def playbooks(name: str, books: Sequence[str], topology: str = OWN) -> dict[str, Any]:
