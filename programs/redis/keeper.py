@@ -15,7 +15,9 @@ from typing import Any
 from programs.redis.topology import Cluster, Member, table
 
 PAUSE = 3  # seconds between two looks
-CALM = 60  # seconds in which all is well before a member is asked to change its part: a roll-out or a failover is over
+CALM = (
+    60  # seconds in which all is well, and nobody changes its part, before a member is asked to: a roll-out, a handover, a failover is over
+)
 ROUND = Path("/tmp/round")  # its time says when the members were last looked at
 
 
@@ -42,6 +44,19 @@ def say(host: str, *words: Any) -> None:
     print(f"{host.split('.')[0]}:", *words, flush=True)
 
 
+class Calm:
+    """For how long all has been well with the same primaries. One that hands over before it stops is not made primary again."""
+
+    def __init__(self) -> None:
+        self.since, self.owners = 0.0, set[str]()
+
+    def lasts(self, cluster: Cluster, now: float) -> float:
+        """Seconds until ``now``, with what was seen just now."""
+        if not cluster.calm() or cluster.owners != self.owners:
+            self.since, self.owners = now, cluster.owners
+        return now - self.since
+
+
 def keep() -> None:
     """Look, and do what is needed, for ever."""
     import redis  # a probe, which starts this file too, needs no client
@@ -52,7 +67,7 @@ def keep() -> None:
     port, replicas = int(os.environ["REDIS_PORT"]), int(os.environ["REDIS_REPLICAS"])
     hosts = [name % number for number in range(int(os.environ["REDIS_MEMBERS"]))]
     clients = {host: member(host, port, "admin", os.environ["REDISCLI_AUTH"], timeout=3, connect_timeout=2) for host in hosts}
-    since, faults = time.monotonic(), dict[str, str]()
+    calm, faults = Calm(), dict[str, str]()
     while True:
         members: list[Member | None] = []
         for host, client in clients.items():
@@ -65,9 +80,8 @@ def keep() -> None:
             if fault != faults.get(host, ""):
                 say(host, fault or "answers")
             faults[host] = fault
-        cluster, now = Cluster(members, replicas, port), time.monotonic()
-        since = since if cluster.calm() else now
-        for host, command in cluster.steps(now - since >= CALM):
+        cluster = Cluster(members, replicas, port)
+        for host, command in cluster.steps(calm.lasts(cluster, time.monotonic()) >= CALM):
             try:
                 answer = clients[host].execute_command(*command)
             except redis.RedisError as error:

@@ -6,7 +6,7 @@ from itertools import pairwise, permutations
 
 import pytest
 
-from programs.redis import topology
+from programs.redis import keeper, topology
 
 PORT = 6379
 
@@ -222,3 +222,18 @@ def test_members_are_read_as_redis_lists_them():
     found = topology.table(text)
     assert found["a1"] == topology.Known("a1", "10.0.0.1", "redis-0.redis", "", ["0-5460"])
     assert (found["b2"].primary, found["c3"].ip) == ("a1", "")
+
+
+def test_it_is_not_calm_until_a_while_after_a_primary_has_handed_over():
+    """Between two looks a primary may hand over and all be well again: it is about to stop."""
+    site, calm = Site(["n0", "n1", "n2", "n0", "n1", "n2"]), keeper.Calm()
+    site.settle()
+
+    def lasts(now):
+        site.refresh()
+        return calm.lasts(topology.Cluster(site.members, 1, PORT), now)
+
+    assert [lasts(now) for now in (0, 30, 61)] == [0, 30, 61]
+    site.obey(next(m.host for m in site.members if m.known[m.id].primary), ("CLUSTER", "FAILOVER"))
+    assert topology.Cluster([*site.members], 1, PORT).calm()
+    assert [lasts(now) for now in (64, 67)] == [0, 3]
