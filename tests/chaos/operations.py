@@ -84,8 +84,9 @@ def killed(playbook: str, *options: str, task: int | str, delay: float = 0.0) ->
     return ""
 
 
-def judge(streams: Sequence[Stream], since: float, away: Node) -> None:
-    """No acknowledged write is gone, and no system was silent for longer than it may be."""
+def judge(streams: Sequence[Stream], since: float, away: Node, accepted: Sequence[str] = ()) -> None:
+    """No acknowledged write is gone, and no system was silent for longer than it may be. What was accepted by name may stop
+    for as long as the node is away."""
     wrong = []
     for stream in streams:
         stream.go_on(time.time())
@@ -94,4 +95,4 @@ def judge(streams: Sequence[Stream], since: float, away: Node) -> None:
         print(f"   {system.name}: {verdict.silence:.1f} s without writes, {len(verdict.lost)} of {verdict.acknowledged} lost")
         if verdict.lost or verdict.silence > bound:
             wrong.append(f"{system.name}: lost {verdict.lost[:3]}, {verdict.silence:.0f} s without writes, at most {bound:.0f}")
-    assert not wrong
+    assert not wrong, wrong

@@ -40,7 +40,7 @@ def test_a_worker_is_made_anew_and_finds_its_data(write):
     away = node("worker")
     streams, since = write(away.name), time.time()
     anew(away, "keep", 1)
-    judge(streams, since, away)
+    judge(streams, since, away, stopping(away))
 
 
 def test_a_worker_is_made_anew_and_the_others_copy_all_to_it(write):
