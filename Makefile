@@ -1,6 +1,6 @@
 # From nothing to a running platform: `make lab`. What else there is: `make`.
 .DEFAULT_GOAL := help
-.PHONY: help venv lab test bench chaos docs down
+.PHONY: help venv lab demo test bench chaos docs down
 
 export TOPOLOGY ?= lab
 # What the caller's shell says of other projects is not for this one, and Ansible starts in no locale but one of UTF-8 that is there.
@@ -31,6 +31,10 @@ lab: $(READY) ## Fill the artifact store, make the nodes, run site.yml on them, 
 	@echo
 	@echo 'The lab is up. Try:  . $(BIN)/activate;$(if $(filter-out lab,$(TOPOLOGY)), export TOPOLOGY=$(TOPOLOGY);) lab kubectl get pods -A'
 	@echo 'Remove it wholly:    make down$(if $(filter-out lab,$(TOPOLOGY)), TOPOLOGY=$(TOPOLOGY))'
+
+demo: $(READY) ## Show what the lab's platform does: documents, answers, speech, a call, and its pages in a browser
+	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -qq --no-install-recommends chromium; }
+	@$(BIN)/python -m tests.demo
 
 test: $(READY) ## The gate: lint, unit and render tests, the lab, the tests of every role
 	@$(BIN)/python -m tests.run $(ARGS)

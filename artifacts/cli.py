@@ -50,9 +50,12 @@ def build(
     jobs: Annotated[int, typer.Option(min=1, max=8, help="Builds at a time.")] = runner.JOBS,
     plan: Annotated[bool, typer.Option("--plan", help="Only say what would be built.")] = False,
 ) -> None:
-    """Build artifacts from package registries into the store. What is there already is left alone."""
+    """Build artifacts from package registries into the store. What is there already is left alone.
+
+    What only upstream has is made by `prepare`, or where it is named.
+    """
     book, store = _book(), Store.default()
-    recipes = book.select(names or ())
+    recipes = [recipe for recipe in book.select(names or ()) if names or not book.from_upstream(recipe)]
     if plan:
         freshness, table = Freshness(book), Table("recipe", "kind", "seconds", "state")
         for recipe in recipes:
@@ -95,6 +98,8 @@ def prepare(
         files = [file for file in book.catalogue.files(book.arch) if file.sha256]
         _fetch(files, [image for image in book.catalogue.images(chosen) if image.digest])
         recipes = [recipe for recipe in recipes if not book.published(recipe)]
+    else:
+        recipes = [recipe for recipe in recipes if not book.from_upstream(recipe)]
     made = runner.build(book, store, recipes, jobs=runner.JOBS, console=console)
     console.print(f"{len(made)} built; the store is {store.root}")
 

@@ -17,6 +17,7 @@ PROGRAMS = {
     "base": {"mmdebstrap": "mmdebstrap"},
     "go": {"gcc": "gcc", "pkg-config": "pkg-config"},
     "maven": {"mvn": "maven"},
+    "npm": {},
     "python": {},
     "image": {"podman": "podman", "runc": "runc", "gcc": "gcc"},
 }

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from artifacts.kinds import base, go, image, maven, python
+from artifacts.kinds import base, go, hub, image, maven, npm, python
 from artifacts.recipes import Cookbook, Recipe
 from artifacts.store import ArtifactError, Store
 from artifacts.workspace import Workspace
 
-KINDS: dict[str, Any] = {"base": base, "go": go, "image": image, "maven": maven, "python": python}
+KINDS: dict[str, Any] = {"base": base, "go": go, "hub": hub, "image": image, "maven": maven, "npm": npm, "python": python}
 
 
 class Kind(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -79,6 +80,10 @@ class Cookbook:
         images = {f"image/{image.name}" for image in self.catalogue.images(systems)}
         return self._ordered(recipe.name for recipe in self.recipes.values() if recipe.name in images or recipe.options.get("files"))
 
+    def from_upstream(self, recipe: Recipe) -> bool:
+        """Whether it takes something that only upstream has."""
+        return recipe.options.get("upstream", False) or any(self.from_upstream(self.recipes[need]) for need in recipe.needs)
+
     def _ordered(self, names: Iterable[str]) -> list[Recipe]:
         ordered: dict[str, Recipe] = {}
         for name in names:
@@ -106,16 +111,25 @@ class Cookbook:
 
 def upstream_only(path: Path = PATH) -> list[str]:
     """Names of the catalogue's images that package registries cannot make."""
-    return yaml.safe_load(path.read_text())["upstream_only"]
+    data = yaml.safe_load(path.read_text())
+    fetched = {name for name, options in data["builds"].items() if options.get("upstream")}
+    return data["upstream_only"] + [name for name, options in data["images"].items() if fetched & set(options.get("needs", ()))]
 
 
 def _recipe(name: str, options: Mapping[str, Any]) -> Recipe:
     return Recipe(name, options["kind"], options.get("seconds", 20), tuple(options.get("needs", ())), options)
 
 
-def tree_fingerprint(folder: Path) -> dict[str, str]:
-    """Relative path → SHA-256 (and the executable bit) of every file under ``folder``, but for what Python keeps beside its sources."""
+def tree_fingerprint(folder: Path, *, without: Collection[str] = ()) -> dict[str, str]:
+    """Relative path → SHA-256 (and the executable bit) of every file under ``folder``, but for what Python keeps beside its sources.
+
+    ``without``: names of further files and folders that are left out.
+    """
     if not folder.is_dir():
         raise ArtifactError(f"{folder.relative_to(REPOSITORY)} is missing")
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
-    return {str(path.relative_to(folder)): f"{sha256_of(path)} {path.stat().st_mode & 0o100}" for path in files}
+    left_out = {"__pycache__", *without}
+    files = []
+    for place, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if name not in left_out]  # one of packages has tens of thousands of files
+        files += [Path(place, name) for name in names if name not in left_out]
+    return {str(path.relative_to(folder)): f"{sha256_of(path)} {path.stat().st_mode & 0o100}" for path in sorted(files)}

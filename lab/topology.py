@@ -99,12 +99,12 @@ def read(name: str, inventory: Path) -> Topology:
 
 
 def systems(inventory: Path, mode: str = "") -> list[str]:
-    """The systems that a site deploys, in ``mode`` where one is given. Raises LabError where its inventory does not say."""
+    """The systems and services that a site deploys, in ``mode`` where one is given. Raises LabError where its inventory does not say."""
     with _hosts(inventory, {"deploy_mode": mode} if mode else {}) as hosts:
         _, raw, template = hosts[0]
         if mode and mode not in raw["deploy_modes"]:
             raise LabError(f"unknown mode {mode!r}; known: {', '.join(raw['deploy_modes'])}")
-        return list(template(raw["deploy_components"]))
+        return list(template(raw["deploy_components"])) + list(template(raw["deploy_services"]))
 
 
 def parse_size(text: str | int) -> int:

@@ -43,8 +43,8 @@ def objects(kubectl):
 
 @pytest.fixture(scope="module")
 def pods(request, objects):
-    """The members of the system that a module's tests are of: the pods of its SELECTOR."""
-    return objects(f"pods --namespace {NAMESPACE} --selector {request.module.SELECTOR}")
+    """The members of the system that a module's tests are of: the pods of its SELECTOR, in its NAMESPACE where it names one."""
+    return objects(f"pods --namespace {getattr(request.module, 'NAMESPACE', NAMESPACE)} --selector {request.module.SELECTOR}")
 
 
 @pytest.fixture(scope="module")

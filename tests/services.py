@@ -16,8 +16,8 @@ LOCK, OVERRIDES = SERVICES / "requirements-test.txt", SERVICES / "overrides-test
 
 
 def names() -> list[str]:
-    """The services that have tests, and the packages that they share."""
-    return sorted(path.parent.name for path in SERVICES.glob("*/tests") if path.is_dir())
+    """What has tests in Python: services, and the packages that they share."""
+    return sorted({path.parents[1].name for path in SERVICES.glob("*/tests/test_*.py")})
 
 
 def _folder() -> Path:

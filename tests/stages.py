@@ -17,6 +17,7 @@ import yaml
 from lab.state import Paths
 from lab.topology import OWN, Topology, load
 from tests import nodes, scenarios, whole_mirror
+from tests import services as service_tests
 from tests.scenarios import PROJECT
 
 SITES = sorted(path.parent.name for path in PROJECT.glob("inventories/*/hosts.yml"))
@@ -103,6 +104,12 @@ def lint(_run: Callable) -> Iterator[Step]:
 def unit(_run: Callable) -> Iterator[Step]:
     yield Step("pytest tests/unit", ["pytest", "-q", "tests/unit"], 20 * MINUTE)
     yield Step("pytest tests/render, tests/integration", ["pytest", "-q", "tests/render", "tests/integration"], 20 * MINUTE)
+
+
+def services(_run: Callable) -> Iterator[Step]:
+    yield Step("their environment", seconds=15 * MINUTE, work=service_tests.environment, decisive=True)
+    for name in service_tests.names():
+        yield Step(name, [PYTHON, "-m", "tests.services", name])
 
 
 def inventories(_run: Callable) -> Iterator[Step]:
@@ -246,6 +253,12 @@ ALL = [
         "long",
         "leaders and machines are lost and come back, backups make the round trip, a rolled setting fails no request",
         long,
+        on_demand=True,
+    ),
+    Stage(
+        "services",
+        "the services of the AI and application tiers, each as a process of its own, with real models",
+        services,
         on_demand=True,
     ),
     Stage("kill", "runs killed at 20 places, the last ones on blank machines, are taken over by the next run", kill, on_demand=True),

@@ -2,6 +2,8 @@
 
 They are one workspace: a library has one version in it, the newest that any program asks for, and is compiled once.
 
+A program of this project is built from its own folder instead (``source``, with ``alone``), into a binary of its module's last name.
+
 Options of a recipe: ``module`` (whose version must be the catalogue's; ``module_version`` where Go calls it otherwise,
 ``staged`` for the version of the modules that it replaces by folders of its own repository), ``alone`` (outside of the workspace, with
 libraries of its own), ``tags``, ``ldflags``, ``cgo``, ``rename`` (Go's name of a binary → ours), ``sources`` (our name → path inside the
@@ -49,7 +51,9 @@ def make(recipe: Recipe, book: Cookbook, workspace: Workspace) -> None:
     go_workspace = GoWorkspace(book)
     module = go_workspace.module(recipe.name)
     log = workspace.log(recipe)
-    _check_version(recipe, go_workspace, env)
+    own = "source" in options
+    if not own:
+        _check_version(recipe, go_workspace, env)
 
     out = workspace.scratch(recipe) / "out"
     words = go_workspace.placeholders(recipe)
@@ -58,7 +62,7 @@ def make(recipe: Recipe, book: Cookbook, workspace: Workspace) -> None:
     command = ["go", "build", "-o", f"{out}/", "-ldflags", ldflags, "-gcflags=all=-dwarf=false"]
     if tags := options.get("tags"):
         command += ["-tags", ",".join(tags)]
-    process.run([*command, *programs(module, env)], log=log, env=env, cwd=module)
+    process.run([*command, *(["."] if own else programs(module, env))], log=log, env=env, cwd=module)
 
     for go_name, name in options.get("rename", {}).items():
         (out / go_name).rename(out / name)

@@ -40,8 +40,9 @@ class GoWorkspace:
         return {"GONOSUMDB": ",".join(modules)}
 
     def module(self, name: str) -> Path:
-        """The folder of a recipe's go.mod and go.sum."""
-        return MODULES / name
+        """The folder of a recipe's go.mod and go.sum: its own program's, where it has one."""
+        source = self.book.recipes[name].options.get("source")
+        return REPOSITORY / source if source else MODULES / name
 
     def libraries(self, recipe: Recipe) -> list[str]:
         """Of each library that the module needs, the versions that the workspace asks for: Go takes the newest."""
@@ -53,7 +54,7 @@ class GoWorkspace:
 
     def placeholders(self, recipe: Recipe) -> dict[str, str]:
         """What the ``{…}`` in a recipe's options stand for."""
-        version = self.book.catalogue.version(recipe.name)
+        version = self.book.catalogue.version(recipe.options.get("component", recipe.name))
         major, minor, patch = (*version.split(".", 2), "", "")[:3]  # a date has no parts
         return {"version": version, "major": major, "minor": minor, "patch": patch, "arch": self.book.arch}
 

@@ -1,8 +1,8 @@
 """Container images, built from ``images/<context>/Containerfile``.
 
 Options: ``context`` (folder below ``images/``; else the image's own name), ``args`` (build arguments; VERSION is always
-there), ``needs`` (builds whose output the Containerfile copies from by name, or images it stands on), ``trees`` (folders of the
-repository that it copies from in the same way).
+there), ``needs`` (builds whose output the Containerfile copies from by name, or images it stands on), ``trees`` (name → folder of
+the repository that it copies from in the same way).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ IMAGES = REPOSITORY / "images"
 def fingerprint(recipe: Recipe, book: Cookbook) -> Any:
     """The build context, the trees, and the name that the image gets."""
     wanted = entry(recipe, book)
-    trees = {name: tree_fingerprint(REPOSITORY / name) for name in recipe.options.get("trees", ())}
+    trees = {name: tree_fingerprint(REPOSITORY / folder) for name, folder in recipe.options.get("trees", {}).items()}
     found = {"context": tree_fingerprint(_context(recipe)), "reference": wanted.reference, "version": wanted.version}
     return found | ({"trees": trees} if trees else {})
 
@@ -36,9 +36,9 @@ def make(recipe: Recipe, book: Cookbook, workspace: Workspace) -> None:
     """Build and push; podman's own copy is removed."""
     wanted = entry(recipe, book)
     contexts = {need: workspace.store.outputs / need for need in recipe.needs if not need.startswith("image/")}
-    for name in recipe.options.get("trees", ()):
+    for name, folder in recipe.options.get("trees", {}).items():
         without = shutil.ignore_patterns("__pycache__")
-        contexts[name] = shutil.copytree(REPOSITORY / name, workspace.scratch(recipe) / name, ignore=without)
+        contexts[name] = shutil.copytree(REPOSITORY / folder, workspace.scratch(recipe) / name, ignore=without)
         make_readable(contexts[name])
     arguments = {"VERSION": wanted.version, **recipe.options.get("args", {})}
     local = local_name(recipe)

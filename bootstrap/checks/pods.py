@@ -44,6 +44,11 @@ _MOST = 8  # pods at a time: each starts an interpreter or a JVM a container, an
 _LABELS = {"app.kubernetes.io/name": "check"}
 
 
+def _dashed(system):
+    """A system's name as Kubernetes takes it: roles are named with underscores."""
+    return system["system"].replace("_", "-")
+
+
 class Pod:
     """Checks that have labels and a place alike, of one system or of many: one pod with a container for each.
 
@@ -54,8 +59,8 @@ class Pod:
         (system, first), *_ = parts
         names = {system["system"] for system, _ in parts}
         self.image, self.namespace, self.labels, self.avoid = image, system["namespace"], first["labels"], first["avoid"]
-        self.name = "-".join(["check", *([system["system"]] if len(names) == 1 else []), first["name"]])
-        self.parts = {f"{system['system']}-{pod['name']}": (system, pod) for system, pod in parts}
+        self.name = "-".join(["check", *([_dashed(system)] if len(names) == 1 else []), first["name"]])
+        self.parts = {f"{_dashed(system)}-{pod['name']}": (system, pod) for system, pod in parts}
         self.timeout = max(system["timeout"] for system, _ in parts)
 
     def definition(self, suffix):
@@ -171,7 +176,7 @@ def run(parameters):
     pods = sorted(together(parameters["image"], systems), key=lambda pod: -pod.timeout)
     with ThreadPoolExecutor(_MOST) as pool:
         found = {name: result for results in pool.map(partial(_one, parameters["kubeconfig"]), pods) for name, result in results.items()}
-    return [finding for system in systems for pod in system["pods"] for finding in found[f"{system['system']}-{pod['name']}"]]
+    return [finding for system in systems for pod in system["pods"] for finding in found[f"{_dashed(system)}-{pod['name']}"]]
 
 
 def _one(kubeconfig, pod):

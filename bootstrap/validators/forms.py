@@ -7,6 +7,7 @@ from .kinds import Kind, optional
 
 # variable → kind of each text in it. `x.y` is key y of the dict x or of the dicts in the list x; `x.*` any value of x, `x.` its keys.
 FORMS: dict[str, Kind] = {
+    "algo_service_worker_command": kinds.argument,
     "artifacts_base_url": optional(kinds.base_url),
     "artifacts_lock_file": optional(kinds.path),
     "artifacts_registry": optional(kinds.registry),
@@ -64,6 +65,7 @@ FORMS: dict[str, Kind] = {
     "kubelet_shutdown_grace_period_critical_pods": kinds.duration,
     "kubelet_system_reserved.": kinds.flag,
     "kubelet_system_reserved.*": kinds.amount,
+    "llm_runtime_command": kinds.argument,
     "local_path_provisioner_namespace": kinds.label,
     "metrics_server_resolution": kinds.duration,
     "minio_backup_node": kinds.label,
@@ -111,15 +113,20 @@ FORMS: dict[str, Kind] = {
     "time_sync_servers": kinds.host,
     "toolbox_systems": kinds.flag,
     "verify_checks": kinds.flag,
-    "verify_image": kinds.image,
     "verify_report": kinds.path,
     "verify_systems": kinds.flag,
+    "voice_service_media_ports": kinds.ports,
+    "voice_service_stun_url": optional(kinds.ice),
+    "voice_service_turn_url": optional(kinds.ice),
+    "voice_service_turn_username": kinds.argument,
 }
 # The same for variables that many roles have, by the end of their names.
 ENDINGS = {
     "_backup_schedule": kinds.cron,
     "_client_namespaces": kinds.label,
+    "_image": kinds.image,
     "_java_options": kinds.argument,
+    "_model": optional(kinds.flag),
     "_storage": kinds.quantity,
     "_storage_class": kinds.domain,
     "_storage_system": kinds.label,

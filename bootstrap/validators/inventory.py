@@ -66,6 +66,14 @@ def check_size(site: Site) -> Iterator[Finding]:
         yield Finding("site", "platform_size", str(size), f"one of {', '.join(sorted(classes))}")
 
 
+def check_model(site: Site) -> Iterator[Finding]:
+    """Each model is one of its table."""
+    for name in ("embedding_model", "language_model"):
+        model, models = site.variables.get(name), site.variables.get(f"{name}s") or {}
+        if model not in models and models:
+            yield Finding("site", name, str(model or "nothing"), f"one of {', '.join(models)}")
+
+
 def check_mode(site: Site) -> Iterator[Finding]:
     """The mode is one of the table, and every component that is to be deployed belongs to one of its modes."""
     mode, modes = site.variables.get("deploy_mode"), site.variables.get("deploy_modes") or {}
@@ -157,6 +165,7 @@ CHECKS = (
     check_decisions,
     check_removed,
     check_size,
+    check_model,
     check_mode,
     check_topology,
     check_names,

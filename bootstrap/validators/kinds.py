@@ -71,6 +71,10 @@ url = Kind(
     "a URL of http or https, what is special in a user or password written as %40",
     rf"https?://([A-Za-z0-9._~%!$&*+,;=:-]+@)?{HOST}(:{PORT})?(/[A-Za-z0-9._~%/-]*)?",
 )
+ice = Kind(
+    "a STUN or TURN server, such as turn:turn.example:3478?transport=udp",
+    rf"(stun|turn)s?:{HOST}(:{PORT})?(\?transport=(udp|tcp))?",
+)
 base_url = Kind("a URL of http or https, without a slash at its end", rf"https?://{HOST}(:{PORT})?(/[A-Za-z0-9._~/-]*[A-Za-z0-9._~-])?")
 registry = Kind("host, or host:port, without scheme or path", rf"{HOST}(:{PORT})?")
 image = Kind("an image with its tag or digest", rf"{HOST}(:{PORT})?/[a-z0-9._/-]+(:[A-Za-z0-9._-]+)?(@sha256:[0-9a-f]{{64}})?")

@@ -7,13 +7,13 @@ def backup_users(systems: list[str], bucket: str, passwords: list[str]) -> list[
     """The users by whom systems store their backups, as `minio_users` has them: each reaches the system's folder alone.
 
     Args:
-        systems: names of the systems, which are those of the folders.
+        systems: roles of the systems; the folders are called as they are, with hyphens.
         bucket: where their backups are.
         passwords: one for each of them.
     """
     return [
-        {"name": f"backup-{system}", "password": password, "buckets": [{"name": bucket, "folder": system, "write": True}]}
-        for system, password in zip(systems, passwords, strict=True)
+        {"name": f"backup-{name}", "password": password, "buckets": [{"name": bucket, "folder": name, "write": True}]}
+        for name, password in zip((system.replace("_", "-") for system in systems), passwords, strict=True)
     ]
 
 

@@ -38,6 +38,7 @@ class Member:
     """A pod of a system."""
 
     name: str
+    namespace: str
     uid: str
     node: str
     address: str
@@ -53,7 +54,10 @@ def lab() -> Lab:
 
 
 def kubectl(*arguments: str, text: str | None = None, seconds: float = 60) -> str:
-    """Run kubectl in the storage namespace; its output. Raises ClusterError with what it said; an API that is away may come back."""
+    """Run kubectl in the storage namespace, unless it is told another; its output.
+
+    Raises ClusterError with what it said; an API that is away may come back.
+    """
     command = [*workload.kubectl(lab().topology.inventory), f"--namespace={NAMESPACE}", *arguments]
     deadline = time.monotonic() + AWAY_SECONDS
     while True:
@@ -77,22 +81,22 @@ def shell(node: str, script: str, seconds: float = 60) -> str:
     return _run(command, script, seconds, f"{node}: {script.splitlines()[0][:80]}")
 
 
-def members(workload: str) -> list[Member]:
+def members(workload: str, namespace: str = NAMESPACE) -> list[Member]:
     """The pods of a StatefulSet that are on a node, by name."""
     found = []
-    for pod in objects("pods", "--field-selector=status.phase=Running"):
+    for pod in objects("pods", "--field-selector=status.phase=Running", f"--namespace={namespace}"):
         meta, status = pod["metadata"], pod["status"]
         if any(owner["name"] == workload for owner in meta.get("ownerReferences", [])):
             ready = any(c["type"] == "Ready" and c["status"] == "True" for c in status["conditions"])
             ids = {c["name"]: c.get("containerID", "").partition("://")[2] for c in status.get("containerStatuses", [])}
             ready &= "deletionTimestamp" not in meta
-            found.append(Member(meta["name"], meta["uid"], pod["spec"]["nodeName"], status.get("podIP", ""), ready, ids))
+            found.append(Member(meta["name"], namespace, meta["uid"], pod["spec"]["nodeName"], status.get("podIP", ""), ready, ids))
     return sorted(found, key=lambda member: member.name)
 
 
-def replaced(workload: str, old: set[str], wanted: int) -> bool:
+def replaced(workload: str, old: set[str], wanted: int, namespace: str = NAMESPACE) -> bool:
     """Whether a StatefulSet has so many members, all ready, and none of those, by uid, that were there before."""
-    now = members(workload)
+    now = members(workload, namespace)
     return len(now) == wanted and all(member.ready and member.uid not in old for member in now)
 
 

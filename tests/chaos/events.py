@@ -14,19 +14,17 @@ from pathlib import Path
 from tests.chaos.cluster import (
     DATA,
     DOMAIN,
-    NAMESPACE,
     PROJECT,
     ClusterError,
     Member,
     kubectl,
     lab,
-    members,
     nodes_ready,
     replaced,
     shell,
     wait,
 )
-from tests.chaos.systems import System
+from tests.chaos.systems import SYSTEMS, System
 
 LAB = str(Path(sys.executable).parent / "lab")
 BOOT_SECONDS = 300
@@ -79,15 +77,15 @@ def kill(hit: Hit) -> None:
 def drain(hit: Hit) -> None:
     """The leader's pod leaves in good order, as in a drain or an update."""
     for leader in hit.leaders.values():
-        kubectl("delete", "pod", "--wait=false", leader.name)
+        kubectl("delete", "pod", "--wait=false", leader.name, f"--namespace={leader.namespace}")
 
 
 def restart(hit: Hit) -> None:
     """All pods end at once, each in good order, and come back with new addresses."""
     for system in hit.leaders:
-        before = members(system.workload)
-        kubectl("delete", "pod", "--wait=false", *(member.name for member in before))
-        back = partial(replaced, system.workload, {member.uid for member in before}, len(before))
+        before = system.members()
+        kubectl("delete", "pod", "--wait=false", *(member.name for member in before), f"--namespace={system.namespace}")
+        back = partial(replaced, system.workload, {member.uid for member in before}, len(before), system.namespace)
         wait(back, RESTART_SECONDS, f"{system.name}: all members are back")
 
 
@@ -122,7 +120,7 @@ def partition(hit: Hit, seconds: float = 60) -> None:
     policy = {
         "apiVersion": "cilium.io/v2",
         "kind": "CiliumNetworkPolicy",
-        "metadata": {"name": POLICY, "namespace": NAMESPACE},
+        "metadata": {"name": POLICY},
         "spec": {
             "endpointSelector": {"matchLabels": {MARK: "cut-off"}},
             "ingressDeny": [{"fromEndpoints": [pods]}, {"fromEntities": ["remote-node", "world"]}],
@@ -130,9 +128,9 @@ def partition(hit: Hit, seconds: float = 60) -> None:
         },
     }
     try:
-        kubectl("apply", "--filename=-", text=json.dumps(policy))
         for leader in hit.leaders.values():
-            kubectl("label", "pod", leader.name, f"{MARK}=cut-off", "--overwrite")
+            kubectl("apply", "--filename=-", f"--namespace={leader.namespace}", text=json.dumps(policy))
+            kubectl("label", "pod", leader.name, f"{MARK}=cut-off", "--overwrite", f"--namespace={leader.namespace}")
         time.sleep(seconds)
     finally:
         join()
@@ -140,8 +138,9 @@ def partition(hit: Hit, seconds: float = 60) -> None:
 
 def join() -> None:
     """End a partition."""
-    kubectl("delete", "ciliumnetworkpolicy", POLICY, "--ignore-not-found")
-    kubectl("label", "pod", f"--selector={MARK}", f"{MARK}-")
+    for namespace in sorted({system.namespace for system in SYSTEMS}):
+        kubectl("delete", "ciliumnetworkpolicy", POLICY, "--ignore-not-found", f"--namespace={namespace}")
+        kubectl("label", "pod", f"--selector={MARK}", f"{MARK}-", f"--namespace={namespace}")
 
 
 def sweep() -> None:

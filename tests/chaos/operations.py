@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from lab.state import LabError
 from tests import stages
-from tests.chaos.cluster import ClusterError, members, objects
+from tests.chaos.cluster import ClusterError, objects
 from tests.chaos.events import EVENTS
 from tests.chaos.stream import Stream
 from tests.chaos.systems import SYSTEMS, System
@@ -41,7 +41,7 @@ def deployed() -> list[System]:
 def node(role: str, *, but: Sequence[System] = ()) -> Node:
     """The last node of a role, passing by those that have a member of some systems."""
     for one in reversed([node.name for node in stages.topology().nodes if node.role == role]):
-        found = {system.name: sum(member.node == one for member in members(system.workload)) for system in deployed()}
+        found = {system.name: sum(member.node == one for member in system.members()) for system in deployed()}
         if not any(found[system.name] for system in but):
             return Node(one, found)
     raise ClusterError(f"every {role} has a member of {', '.join(system.name for system in but)}")

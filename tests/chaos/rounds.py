@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from tests.chaos.cluster import ClusterError, Member, is_worker, kubectl, members, wait
+from tests.chaos.cluster import ClusterError, Member, is_worker, kubectl, wait
 from tests.chaos.events import Event, Hit
 from tests.chaos.stream import Stream
 from tests.chaos.systems import System
@@ -93,7 +93,7 @@ class Round:
         hit = Hit(node, {stream.system: leaders[stream] for stream in streams})
         if not streams:
             return
-        away = {system: sum(member.node == node for member in members(system.workload)) for system in hit.leaders}
+        away = {system: sum(member.node == node for member in system.members()) for system in hit.leaders}
         self.note(f"   {event.name}: {', '.join(leader.name for leader in hit.leaders.values())} on {node}")
         since = time.time()
         try:
@@ -142,7 +142,7 @@ def _whole(stream: Stream) -> Member:
 
     def well() -> Member | None:
         nonlocal reason
-        found, state = members(system.workload), system.state(stream)
+        found, state = system.members(), system.state(stream)
         ready = sum(member.ready for member in found)
         reason = f"{ready} of {system.replicas} members ready; {state.why}"
         leader = [m for m in found if state.leader == m.address or state.leader.split(".")[0] == m.name]
@@ -161,7 +161,7 @@ def _on_a_worker(note: Callable[[str], None], stream: Stream) -> Member:
         if is_worker(leader.node) or stream.system.replicas == 1:
             break
         note(f"   {leader.name} leaves {leader.node}, a control plane")
-        kubectl("delete", "pod", leader.name, seconds=180)
+        kubectl("delete", "pod", leader.name, f"--namespace={leader.namespace}", seconds=180)
         leader = _whole(stream)
     return leader
 

@@ -38,7 +38,7 @@ class Stream:
 
     def __init__(self, system: System, pause: float = 0.05) -> None:
         self.system, self.pause = system, pause
-        self.pod = f"chaos-{system.name}"
+        self.pod = f"chaos-{system.dashed}"
         self.program = (CLIENTS / f"{system.name}.py").read_text()
 
     def start(self, *avoid: str) -> None:
@@ -102,7 +102,7 @@ class Stream:
         return {
             "apiVersion": "v1",
             "kind": "Pod",
-            "metadata": {"name": self.pod, "labels": {"app.kubernetes.io/name": "chaos", f"{DOMAIN}/access-{self.system.name}": "true"}},
+            "metadata": {"name": self.pod, "labels": {"app.kubernetes.io/name": "chaos", f"{DOMAIN}/access-{self.system.dashed}": "true"}},
             "spec": {**toolbox, "containers": [container], "restartPolicy": "Never", **({"affinity": affinity} if avoid else {})},
         }
 

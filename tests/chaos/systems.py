@@ -7,7 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from tests.chaos.cluster import PLATFORM, ClusterError, kubectl, objects
+from tests.chaos.cluster import NAMESPACE, PLATFORM, ClusterError, Member, kubectl, members, objects
+
+AI = PLATFORM["platform_namespaces"]["ai"]
 
 
 class Client(Protocol):
@@ -54,10 +56,10 @@ def postgresql(_client: Client) -> State:
 class System:
     """A system and how to watch it.
 
-    `workload` is the StatefulSet of its members, `container` the one that serves, each by default of the system's name; `spare` is how many
-    members may be away at once. `promise` says which setting keeps acknowledged writes; `may_lose` names events that it does not cover, and
-    why. `secrets` gives variables of the client's program as (Secret, key), `settings` as plain text. `bounds` replaces an event's bound on
-    the seconds without writes.
+    `workload` is the StatefulSet of its members, `container` the one that serves, each by default of the system's name; both are in
+    `namespace`, the client's pod is in that of storage. `spare` is how many members may be away at once. `promise` says which setting keeps
+    acknowledged writes; `may_lose` names events that it does not cover, and why. `secrets` gives variables of the client's program as
+    (Secret, key), `settings` as plain text. `bounds` replaces an event's bound on the seconds without writes.
     """
 
     name: str
@@ -65,6 +67,7 @@ class System:
     secrets: dict[str, tuple[str, str]]
     workload: str = ""
     container: str = ""
+    namespace: str = NAMESPACE
     settings: dict[str, str] = field(default_factory=dict)
     state: Callable[[Client], State] = asked
     spare: int = 1
@@ -73,13 +76,22 @@ class System:
 
     def __post_init__(self) -> None:
         for part in ("workload", "container"):
-            object.__setattr__(self, part, getattr(self, part) or self.name)
+            object.__setattr__(self, part, getattr(self, part) or self.dashed)
+
+    @property
+    def dashed(self) -> str:
+        """Its name, as Kubernetes takes it."""
+        return self.name.replace("_", "-")
 
     @property
     def replicas(self) -> int:
         """How many members it should have; 0 when it is not deployed."""
-        found = objects("statefulsets", f"--field-selector=metadata.name={self.workload}")
+        found = objects("statefulsets", f"--field-selector=metadata.name={self.workload}", f"--namespace={self.namespace}")
         return found[0]["spec"]["replicas"] if found else 0
+
+    def members(self) -> list[Member]:
+        """Its members that are on a node, by name."""
+        return members(self.workload, self.namespace)
 
 
 SYSTEMS = [
@@ -130,5 +142,13 @@ SYSTEMS = [
         promise="quorum queues and publisher confirms: a message is on the disks of two members before it is confirmed",
         secrets={"RABBITMQ_PASSWORD": ("rabbitmq-credentials", "admin-password")},
         settings={"RABBITMQ_USER": "admin"},
+    ),
+    System(
+        name="faiss_service",
+        promise="an added vector is in the writer's log on its disk before it is acknowledged; readers follow that log",
+        secrets={},
+        namespace=AI,
+        settings={"URL": f"http://faiss-client.{AI}:8081", "WRITER": f"http://faiss-service-0.faiss-service.{AI}:8081"},
+        spare=0,  # without the writer nothing is written
     ),
 ]

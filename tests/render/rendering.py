@@ -57,13 +57,19 @@ def _uses(tasks):
             yield task["k8s_bundle"]["name"], task["k8s_bundle"]["template"], {}
 
 
+def services():
+    """The roles of all services, of whichever mode."""
+    table = yaml.safe_load((PROJECT / "group_vars/all/modes.yml").read_text())
+    return sorted({role for roles in table["deploy_mode_services"].values() for role in roles} | set(table["deploy_common_services"]))
+
+
 def _bundles():
     for path in sorted(PROJECT.glob("roles/*/tasks/*.yml")):
         role = path.parents[1].name
         if role != "component":
             for name, template, variables in _uses(yaml.safe_load(path.read_text())):
                 yield Bundle(role, name, path.parents[1] / "templates" / template, variables)
-    for role in yaml.safe_load((PROJECT / "group_vars/all/modes.yml").read_text())["deploy_services"]:
+    for role in services():
         if not (PROJECT / "roles" / role / "tasks").exists():
             yield Bundle(role, role, PROJECT / "roles" / role / "templates/bundle.yml.j2", {})
     for template in sorted(PROJECT.glob("roles/*/templates/restore.yml.j2")):

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 def test_every_system_is_used_by_a_client_and_refuses_a_stranger(site):
     systems = site.value("{{ query('role_data', *verify_systems, data='checks') }}", role="verify")
-    assert [system["system"] for system in systems] == site.value("{{ deploy_components }}")
+    assert [system["system"] for system in systems] == site.value("{{ deploy_components + deploy_services }}")
     access, namespaces = site.value("{{ platform_domain }}") + "/access-", site.value("{{ platform_namespaces }}").values()
     for system in systems:
         pods = {pod["name"]: pod for pod in system["pods"]}
         assert system["namespace"] in namespaces
-        assert pods["client"]["labels"] == {access + system["system"]: "true"}
+        assert pods["client"]["labels"] == {access + system["system"].replace("_", "-"): "true"}
         assert "works '" in pods["client"]["script"] and "refused '" in pods["client"]["script"]
         assert "labels" not in pods["stranger"] and pods["stranger"]["script"].startswith("refused 'client without the label'")
 

@@ -6,9 +6,9 @@ import pytest
 import yaml
 
 from bootstrap.kube.prune import KINDS
-from tests.render.rendering import BUNDLES, PROJECT
+from tests.render.rendering import BUNDLES, PROJECT, services
 
-COMPONENTS = yaml.safe_load((PROJECT / "group_vars/all/modes.yml").read_text())["deploy_modes"]["full"]
+COMPONENTS = yaml.safe_load((PROJECT / "group_vars/all/modes.yml").read_text())["deploy_modes"]["full"] + services()
 KEPT = {("v1", "PersistentVolume"), ("v1", "PersistentVolumeClaim")}  # data is nobody's to remove
 OF_COMPONENTS = [bundle for bundle in BUNDLES if bundle.role in COMPONENTS]
 

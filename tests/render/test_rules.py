@@ -74,13 +74,20 @@ def test_what_pods_refer_to_exists(objects, workloads):
     assert not missing
 
 
+def handed_over(site, role):
+    """Names of the Secrets that a role's tasks hand over; of a stateless service, what it says in `<role>_secrets`."""
+    tasks = PROJECT / "roles" / role / "tasks/main.yml"
+    if not tasks.exists():
+        return site.value(f"{{{{ query('role_data', '{role}', data='secrets', default=[]) | flatten }}}}")
+    given = [task.get("vars", {}) for task in yaml.safe_load(tasks.read_text())]
+    return [name for key in ("component_secrets", "platform_secrets_names") for found in given for name in found.get(key, [])]
+
+
 def test_a_role_hands_its_pods_what_they_read_before_it_rolls_them_for_it(site):
     """Otherwise its tag alone would start pods with the old Secret and mark them as having the new one."""
     made, lacking = set(site.value("{{ platform_secrets_objects.keys() | list }}", "platform_secrets")), []
     for bundle in BUNDLES:
-        tasks = yaml.safe_load((PROJECT / "roles" / bundle.role / "tasks/main.yml").read_text())
-        given = [task.get("vars", {}) for task in tasks]
-        handed = {name for key in ("component_secrets", "platform_secrets_names") for found in given for name in found.get(key, [])}
+        handed = set(handed_over(site, bundle.role))
         for item in site.documents(bundle):
             if item["kind"] in WORKLOADS and namespace(item) != RESTORE:
                 read = {name for kind, name in references(item) if kind == "Secret"}

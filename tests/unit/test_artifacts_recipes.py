@@ -12,7 +12,7 @@ import yaml
 from artifacts import recipes
 from artifacts.catalogue import Catalogue
 from artifacts.freshness import Freshness
-from artifacts.kinds import go_workspace, image
+from artifacts.kinds import go_workspace, image, npm
 from artifacts.kinds.go_workspace import GoWorkspace
 from artifacts.recipes import Cookbook
 from artifacts.registry import Registry
@@ -63,7 +63,7 @@ def test_every_catalogue_entry_can_be_made_or_is_said_to_be_upstreams() -> None:
 def test_go_modules_have_the_versions_of_the_catalogue() -> None:
     cookbook = book()
     for recipe in cookbook.recipes.values():
-        if recipe.kind != "go":
+        if recipe.kind != "go" or "source" in recipe.options:
             continue
         version = GoWorkspace(cookbook).version(recipe)
         lines = (go_workspace.MODULES / recipe.name / "go.mod").read_text().split("\n")
@@ -91,7 +91,7 @@ def test_a_site_with_every_system_takes_all_but_the_tools_of_the_tests() -> None
 
 
 def test_unknown_system_lists_the_known() -> None:
-    with pytest.raises(ArtifactError, match=r"no image is of system reddis; known: elasticsearch, kafka, .*redis"):
+    with pytest.raises(ArtifactError, match=r"no image is of system reddis; known: .*elasticsearch, .*kafka, .*redis"):
         book().site(["minio", "reddis"])
 
 
@@ -142,6 +142,25 @@ def test_a_changed_program_is_a_thin_layer_on_what_stays(copied_inputs: Path, mo
         stream.write("# changed\n")
     assert key("image/toolbox") != before
     assert key("image/toolbox_base") == base
+
+
+def test_an_application_is_made_anew_for_its_sources_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own and those of the folders it imports from; not for what npm and its build leave there, and not for its tests."""
+    for name in ("services/frontend/app", "services/web-common"):
+        shutil.copytree(recipes.REPOSITORY / name, tmp_path / name)
+    monkeypatch.setattr(npm, "REPOSITORY", tmp_path)
+    before = key("frontend")
+    for name in ("node_modules/react/index.js", "dist/server.js", ".next/trace", "tests/frontend.test.mjs"):
+        path = tmp_path / "services/frontend" / name
+        path.parent.mkdir(parents=True)
+        path.write_text("left\n")
+    assert key("frontend") == before
+    keys = {before}
+    for name in ("frontend/app/page.tsx", "web-common/api.ts", "frontend/package-lock.json"):
+        with (tmp_path / "services" / name).open("a") as stream:
+            stream.write("// changed\n")
+        keys.add(key("frontend"))
+    assert len(keys) == 4
 
 
 def test_an_image_is_built_with_the_trees_that_it_copies_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,7 +42,7 @@ def green_gate():
 
 
 def test_every_role_has_a_scenario(project):
-    roles = {path.parents[1].name for path in project.glob("roles/*/tasks/main.yml")}
+    roles = {path.parents[1].name for name in ("tasks/main.yml", "templates/bundle.yml.j2") for path in project.glob(f"roles/*/{name}")}
     assert roles <= set(scenarios.names())
 
 
@@ -65,7 +65,7 @@ def test_the_shared_machine_has_the_tests_of_every_scenario_on_it(project):
 
 
 def test_what_is_tested_on_the_lab_is_what_the_whole_run_converges(project):
-    """Each role of these scenarios is one of the playbooks of site.yml."""
+    """Each role of these scenarios is one of the playbooks of site.yml, or a service that one of them deploys."""
 
     def books(path):
         yield path
@@ -74,7 +74,8 @@ def test_what_is_tested_on_the_lab_is_what_the_whole_run_converges(project):
                 yield from books(path.parent / book)
 
     named = re.findall(r"\b(?:role|name): (\w+)", "".join(path.read_text() for path in books(project / "site.yml")))
-    assert set(scenarios.on_the_lab()) <= set(named)
+    services = yaml.safe_load((project / "group_vars/all/modes.yml").read_text())["deploy_mode_services"]["full"]
+    assert set(scenarios.on_the_lab()) <= {*named, *services}
 
 
 def test_the_tests_of_all_scenarios_are_collected_by_one_process(project):

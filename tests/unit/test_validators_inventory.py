@@ -71,6 +71,13 @@ def test_an_unknown_mode_is_refused_with_the_known_ones(mode, found):
     assert (finding.what, finding.found, finding.wanted) == ("deploy_mode", found, "one of full, small")
 
 
+@pytest.mark.parametrize("name", ["embedding_model", "language_model"])
+def test_an_unknown_model_is_refused_with_the_known_ones(name):
+    models = {"small": {"image": "model_small", "name": "small"}}
+    finding = only(validate(site(**{name: "large", f"{name}s": models})))
+    assert (finding.what, finding.found, finding.wanted) == (name, "large", "one of small")
+
+
 def test_a_component_of_no_mode_is_refused():
     finding = only(validate(site(deploy_components=["redis", "reddis"])))
     assert (finding.what, finding.found) == ("deploy_components", "reddis")

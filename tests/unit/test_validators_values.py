@@ -77,6 +77,8 @@ def test_a_host_name_that_dns_does_not_take_is_refused(host):
         ("base_swap_off", "maybe", "maybe"),
         ("kubeadm_pod_security_default", "strict", "strict"),
         ("minio_storage", None, "nothing (null)"),
+        ("gateway_image", "gateway:2.1", "gateway:2.1"),
+        ("voice_service_turn_url", "https://turn.example.com", "https://turn.example.com"),
     ],
 )
 def test_a_value_of_another_form_is_refused(name, value, found):
@@ -116,6 +118,8 @@ def test_what_a_dict_holds_is_judged_too(name, value, what, said):
         ("containerd_proxy", {"http": "", "https": "http://svc:p%40ss@proxy.example.com:3128", "no_proxy": ".example.com,10.0.0.0/8"}),
         ("containerd_registry_mirrors", {"docker.io": [{"url": "https://harbor.example.com/v2/hub", "override_path": True}]}),
         ("base_swap_off", "false"),
+        ("gateway_image", f"registry.example.com:5000/own/gateway:2.1@sha256:{'a' * 64}"),
+        ("voice_service_turn_url", "turn:turn.example.com:3478?transport=udp"),
         ("kubelet_max_pods", "110"),
         ("firewall_rules_extra", [{"name": "web", "from": ["@nodes", "10.0.0.1"], "tcp": ["80", "8000-8100"]}]),
         ("postgresql_restore_moment", "2026-01-31 18:00:00+00"),

@@ -1,0 +1,1 @@
+"""FAISS: one writer and the readers that follow it."""

@@ -1,0 +1,97 @@
+"""A caller without a head, in a pod of the cluster, where media reach voice-service: it speaks a recording and tells what it heard.
+
+Standard input is one line of JSON, {url, token, recording (WAV, base64), seconds}; so is standard output, {said, answer, states,
+spoken_seconds}. It is run by the image of voice-service, which has what a call takes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import fractions
+import io
+import json
+import sys
+import time
+import wave
+
+import numpy as np
+from aiortc import RTCPeerConnection, RTCSessionDescription
+from aiortc.mediastreams import MediaStreamTrack
+from av import AudioFrame, AudioResampler
+from websockets.asyncio.client import connect
+
+FRAME = 0.02  # seconds
+LOUD = 300  # mean amplitude of 16 bits: above it, somebody speaks
+
+
+class Mouth(MediaStreamTrack):
+    """A microphone that hears a recording once, then silence."""
+
+    kind = "audio"
+
+    def __init__(self, recording: bytes) -> None:
+        super().__init__()
+        with wave.open(io.BytesIO(recording)) as sound:
+            self.rate, self.words = sound.getframerate(), sound.readframes(sound.getnframes())
+        self.samples, self.count, self.began = int(self.rate * FRAME), 0, time.monotonic()
+        self.speaks = asyncio.Event()
+
+    async def recv(self) -> AudioFrame:
+        await asyncio.sleep(max(0.0, self.began + self.count * FRAME - time.monotonic()))
+        data = b""
+        if self.speaks.is_set():
+            data, self.words = self.words[: 2 * self.samples], self.words[2 * self.samples :]
+        frame = AudioFrame(format="s16", layout="mono", samples=self.samples)
+        frame.planes[0].update(data.ljust(2 * self.samples, b"\0"))
+        frame.sample_rate, frame.pts, frame.time_base = self.rate, self.count * self.samples, fractions.Fraction(1, self.rate)
+        self.count += 1
+        return frame
+
+
+async def listen(track: MediaStreamTrack, heard: bytearray) -> None:
+    resampler = AudioResampler(format="s16", layout="mono", rate=48000)
+    while True:
+        for part in resampler.resample(await track.recv()):
+            heard += bytes(part.planes[0])[: part.samples * 2]
+
+
+def loud(heard: bytearray) -> float:
+    """Seconds of what was heard that were not silent."""
+    frames = np.frombuffer(bytes(heard[: len(heard) // 1920 * 1920]), "<i2").reshape(-1, 960)
+    return float((np.abs(frames.astype(float)).mean(axis=1) > LOUD).sum() * FRAME)
+
+
+async def call(wanted: dict) -> dict:
+    """Speak, and listen until the answer is over."""
+    peer, mouth, heard = RTCPeerConnection(), Mouth(base64.b64decode(wanted["recording"])), bytearray()
+    told: dict = {"states": [], "said": "", "answer": ""}
+    tasks: list[asyncio.Task] = []
+    peer.on("track", lambda track: tasks.append(asyncio.create_task(listen(track, heard))))
+    peer.addTrack(mouth)
+    protocols = ["voicehelper.v1", f"bearer.{wanted['token']}"]
+    async with asyncio.timeout(wanted["seconds"]), connect(wanted["url"], subprotocols=protocols) as link:
+        await peer.setLocalDescription(await peer.createOffer())
+        await link.send(json.dumps({"type": "offer", "sdp": peer.localDescription.sdp}))
+        async for text in link:
+            frame = json.loads(text)
+            if frame["type"] == "answer":
+                await peer.setRemoteDescription(RTCSessionDescription(frame["sdp"], "answer"))
+            elif frame["type"] == "transcript" and frame["final"]:
+                told["said" if frame["role"] == "user" else "answer"] = frame["text"]
+            elif frame["type"] == "error":
+                raise RuntimeError(text)
+            elif frame["type"] == "state":
+                told["states"].append(frame["state"])
+                mouth.speaks.set()  # it listens
+                if told["states"][-2:] == ["speaking", "listening"]:
+                    await link.send(json.dumps({"type": "bye"}))
+                    break
+    for task in tasks:
+        task.cancel()
+    await peer.close()
+    return {**told, "spoken_seconds": round(loud(heard), 1)}
+
+
+if __name__ == "__main__":
+    print(json.dumps(asyncio.run(call(json.loads(sys.stdin.readline())))))
