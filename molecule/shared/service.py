@@ -1,5 +1,7 @@
 """What holds for every stateless service: its tests inherit it, and say in SELECTOR which pods are its own."""
 
+import re
+
 import pytest
 
 
@@ -25,7 +27,7 @@ class Service:
 
     def test_every_pod_is_measured(self, ready, fetch):
         for pod in ready:
-            assert f"\n{self.METRIC}" in fetch(pod, self.METRICS or self.PORT, "metrics")
+            assert re.search(rf"^(# TYPE )?{self.METRIC}\b", fetch(pod, self.METRICS or self.PORT, "metrics"), re.MULTILINE)
 
     def test_no_pod_has_a_token_or_a_file_system_to_write_to(self, ready):
         for pod in ready:

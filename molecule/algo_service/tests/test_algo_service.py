@@ -14,5 +14,7 @@ class TestPods(Service):
 
 
 def test_its_worker_is_there(objects, fetch):
-    for pod in objects(f"pods --namespace {NAMESPACE} --selector app.kubernetes.io/name=algo-worker"):
-        assert "\ningest_jobs_total" in fetch(pod, 8000, "metrics")
+    workers = objects(f"pods --namespace {NAMESPACE} --selector app.kubernetes.io/name=algo-worker")
+    assert workers
+    for pod in workers:
+        assert "\n# TYPE ingest_jobs_total" in fetch(pod, 8000, "metrics")

@@ -14,7 +14,7 @@ class TestPods(Service):
     """As of any service."""
 
     PORT = 8080
-    METRIC = "gateway_refused_total"
+    METRIC = "gateway_first_token_seconds"
 
 
 def test_it_finds_every_service_behind_it_well(pods, fetch):
