@@ -6,12 +6,16 @@ from bootstrap.secrets.objects import secret_objects
 from bootstrap.secrets.rotation import roles
 from bootstrap.secrets.store import SecretStoreError
 
+NAMED = {"kind": "password", "objects": ["app/others/BOSS_PASSWORD"], "user": "boss"}
+NAMELESS = {"kind": "password", "objects": ["app/others/TURN_PASSWORD"], "user": ""}
 LOGIN = {"kind": "password", "objects": ["storage/login/password", "app/all/DB_PASSWORD"], "consumers": ["db"]}
 WANTED = {
     "login": LOGIN,
     "pair": {"kind": "certificate", "objects": ["storage/db-tls"]},
     "bucket": {"kind": "password", "objects": ["storage/backup-db-s3/secret-key"]},
     "own": {"kind": "password"},
+    "named": NAMED,
+    "nameless": NAMELESS,
 }
 
 
@@ -20,6 +24,7 @@ def test_secrets_have_their_keys_and_the_users_beside_them():
         "login": {"namespace": "storage", "secrets": {"password": "login"}},
         "all": {"namespace": "app", "secrets": {"DB_PASSWORD": "login"}, "plain": {"DB_USER": "voicehelper"}},
         "db-tls": {"namespace": "storage", "certificate": "pair"},
+        "others": {"namespace": "app", "secrets": {"BOSS_PASSWORD": "named", "TURN_PASSWORD": "nameless"}, "plain": {"BOSS_USER": "boss"}},
         "backup-db-s3": {"namespace": "storage", "secrets": {"secret-key": "bucket"}, "plain": {"access-key": "backup-db"}},
     }
 
