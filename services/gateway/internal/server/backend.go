@@ -42,6 +42,9 @@ type backend struct {
 }
 
 func (s *Server) newBackend(name string, at *url.URL, transport *http.Transport) *backend {
+	if at != nil && at.Path == "" {
+		at = at.JoinPath("/") // what is joined to an empty path has no slash before it, and is no target of a request
+	}
 	return &backend{name: name, at: at, transport: transport, server: s}
 }
 

@@ -70,6 +70,9 @@ func TestHeaders(t *testing.T) {
 
 func TestBodiesPassAsTheyAre(t *testing.T) {
 	g := start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasPrefix(r.RequestURI, "/") {
+			t.Errorf("found %q as the target of a request", r.RequestURI) // Go takes it, others do not
+		}
 		text, err := io.ReadAll(r.Body)
 		if err != nil {
 			t.Error(err)
