@@ -31,7 +31,10 @@ AWKWARD = {
     "node_labels_extra": {"example.com/1e3": "1e3", "on": "yes", "count": "10"},
     "rbac_operator_groups": ["oidc:admins@example.com", "on-call"],
     "minio_console_url": "https://u:p%23@console.example.com:8443/a%20b",
-    **{f"{role}_backup_schedule": "*/5 0-3 1,15 * *" for role in ("elasticsearch", "minio", "neo4j", "postgresql", "redis")},
+    **{
+        f"{role}_backup_schedule": "*/5 0-3 1,15 * *"
+        for role in ("elasticsearch", "faiss_service", "minio", "neo4j", "postgresql", "redis")
+    },
     **{f"{role}_java_options": ["-Dx=a: b # {c} %d &e *f"] for role in ("elasticsearch", "kafka", "neo4j")},
 }
 # The inventory check refuses such hosts; a template that quotes them needs no such luck. 1e-3 is a number for Go alone.
