@@ -80,10 +80,10 @@ class Answers:
             raise near
         lists: list[tuple[float, list[str]]] = [(1.0, ids) for ids in (near, worded) if not isinstance(ids, Unavailable)]
         if self._settings.enable_graph_rag:
-            hits = [chunk for _, ids in lists for chunk in ids[:3]]
+            hits = heads([ids for _, ids in lists], 3)
             related = await self._attempt("graph", self._graph.related(question, hits, caller.user_id, caller.operator, wide))
-            if not isinstance(related, Unavailable):
-                lists.append((_GRAPH_WEIGHT, related))
+            if not isinstance(related, Unavailable):  # what is related to a hit does not pass it by that
+                lists.append((_GRAPH_WEIGHT, list(dict.fromkeys([*hits, *related]))))
         ranked = fuse(lists)
         with stages.labels("texts").time():
             found = await self._records.texts([chunk for chunk, _ in ranked], caller)
@@ -169,6 +169,11 @@ class Answers:
                 return await work
             except Unavailable as error:
                 return error
+
+
+def heads(lists: Sequence[Sequence[str]], most: int) -> list[str]:
+    """The first ids of lists in turn, up to ``most`` of each: all firsts, then all seconds."""
+    return list(dict.fromkeys(each for rank in range(most) for ids in lists for each in ids[rank : rank + 1]))
 
 
 def fuse(lists: Sequence[tuple[float, Sequence[str]]]) -> list[tuple[str, float]]:

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from algo_service.answers import fuse
+from algo_service.answers import fuse, heads
 from algo_service.chunking import Part, chunks, sentences, tidy, tokens
 from algo_service.entities import entities, key
 from algo_service.prompt import cut, messages
@@ -96,6 +96,18 @@ def test_cut() -> None:
     assert tokens(cut(CHINESE, 50)) <= 50
     assert cut("short", 50) == "short"
     assert cut("任何", 0) == ""
+
+
+def test_heads() -> None:
+    assert heads([["a", "b", "c", "d"], ["b", "e"]], 3) == ["a", "b", "e", "c"]
+    assert heads([[], ["x"]], 3) == ["x"]
+
+
+def test_what_is_related_to_the_best_does_not_pass_it() -> None:
+    """The best by meaning and by words is the best, though the graph tells much of another."""
+    found = [["best", "other"], ["best", "other"]]
+    graph = list(dict.fromkeys([*heads(found, 3), "other", "more"]))
+    assert next(each for each, _ in fuse([(1.0, found[0]), (1.0, found[1]), (0.5, graph)])) == "best"
 
 
 def test_fuse() -> None:
