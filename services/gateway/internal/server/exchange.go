@@ -82,23 +82,28 @@ func (e *exchange) FlushError() error {
 
 func (e *exchange) extend() { _ = e.control.SetWriteDeadline(time.Now().Add(e.stall)) } // a connection that is cut says so by itself
 
-// incoming is a request's body: bounded in size, and each part in time.
+// incoming is a request's body: bounded in size, and in time: each part, and the whole, or a client that trickles would have its place for ever.
 type incoming struct {
 	io.ReadCloser
 	control *http.ResponseController
 	stall   time.Duration
-	most    int64 // bytes; 0: not yet known
+	until   time.Time // by when all of it must be there
+	most    int64     // bytes; 0: not yet known
 	read    int64
 	failure atomic.Pointer[apierror.Error] // why it could not be read; by whoever sends it on, which may outlive the answer
 	closed  atomic.Bool
 }
 
-// Read gives the next part. A client that stalls, goes away or sends too much is an error, kept in failure.
+// Read gives the next part. A client that stalls, trickles, goes away or sends too much is an error, kept in failure.
 func (b *incoming) Read(part []byte) (int, error) {
 	if b.closed.Load() { // the connection may be at its next request
 		return 0, http.ErrBodyReadAfterClose
 	}
-	_ = b.control.SetReadDeadline(time.Now().Add(b.stall))
+	deadline, late := time.Now().Add(b.stall), "nothing for "+b.stall.String()
+	if b.until.Before(deadline) {
+		deadline, late = b.until, "no end of it in time"
+	}
+	_ = b.control.SetReadDeadline(deadline)
 	n, err := b.ReadCloser.Read(part)
 	b.read += int64(n)
 	switch {
@@ -109,7 +114,7 @@ func (b *incoming) Read(part []byte) (int, error) {
 	case errors.Is(err, io.EOF):
 		_ = b.control.SetReadDeadline(time.Time{}) // from here on the server only waits for the client to go away
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		b.failure.Store(apierror.New(http.StatusRequestTimeout, "body", "nothing for "+b.stall.String(), "the whole request"))
+		b.failure.Store(apierror.New(http.StatusRequestTimeout, "body", late, "the whole request"))
 	case err != nil:
 		b.failure.Store(apierror.New(http.StatusBadRequest, "body", "a connection that was cut", "the whole request"))
 	}
@@ -136,7 +141,7 @@ func (s *Server) observe(next http.Handler) http.Handler {
 			e.id = rand.Text()
 		}
 		e.address = s.client(r)
-		e.body = &incoming{ReadCloser: r.Body, control: e.control, stall: e.stall}
+		e.body = &incoming{ReadCloser: r.Body, control: e.control, stall: e.stall, until: e.began.Add(s.config.RequestTimeout)}
 		if r.ContentLength != 0 { // what nobody reads must not hold the connection either
 			_ = e.control.SetReadDeadline(time.Now().Add(e.stall))
 			r.Body = e.body

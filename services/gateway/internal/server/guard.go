@@ -25,16 +25,13 @@ const (
 // body is what a route takes.
 type body struct {
 	kinds []string // media types, whole or as audio/*; none: no body
-	most  func(*Server) int64
+	large bool     // has the size and the time of uploads
 }
 
-func small(*Server) int64   { return mostJSON }
-func large(s *Server) int64 { return s.config.MaxUploadBytes }
-
 var (
-	jsonBody     = body{[]string{"application/json"}, small}
-	documentBody = body{[]string{"multipart/form-data", "application/json"}, large}
-	audioBody    = body{[]string{"audio/*", "multipart/form-data", "application/octet-stream"}, large}
+	jsonBody     = body{kinds: []string{"application/json"}}
+	documentBody = body{kinds: []string{"multipart/form-data", "application/json"}, large: true}
+	audioBody    = body{kinds: []string{"audio/*", "multipart/form-data", "application/octet-stream"}, large: true}
 )
 
 // guard lets a request through to a route: by origin, place, rate, token and what it brings.
@@ -119,7 +116,10 @@ func (s *Server) bounds(takes body, request *http.Request, e *exchange) *apierro
 		}
 		return nil
 	}
-	e.body.most = takes.most(s)
+	e.body.most = mostJSON
+	if takes.large {
+		e.body.most, e.body.until = s.config.MaxUploadBytes, e.began.Add(s.config.UploadTimeout)
+	}
 	if request.ContentLength > e.body.most {
 		return tooLarge(strconv.FormatInt(request.ContentLength, 10)+" bytes", e.body.most)
 	}

@@ -294,3 +294,50 @@ func TestSlowClients(t *testing.T) {
 		}
 	})
 }
+
+// A client that sends a little all the time, each part soon enough, must not keep its place either.
+func TestTricklingClients(t *testing.T) {
+	g := start(t, says(200, `{}`), func(c *config.Config) { c.RequestTimeout, c.UploadTimeout = time.Second, 2*time.Second })
+	for path, test := range map[string]struct {
+		kind  string
+		least time.Duration
+	}{
+		"auth/token":       {"application/json", time.Second},
+		"chat/cancel":      {"application/json", time.Second},
+		"chat/stream":      {"application/json", time.Second},
+		"search":           {"application/json", time.Second},
+		"documents":        {"application/json", 2 * time.Second},
+		"voice/transcribe": {"audio/wav", 2 * time.Second},
+	} {
+		t.Run(path, func(t *testing.T) {
+			t.Parallel()
+			connection, err := net.Dial("tcp", strings.TrimPrefix(g.url, "http://"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer connection.Close()
+			began := time.Now()
+			fmt.Fprintf(connection, "POST /api/v1/%s HTTP/1.1\r\nHost: a\r\nContent-Type: %s\r\nContent-Length: 1000\r\nAuthorization: Bearer %s\r\n\r\n",
+				path, test.kind, g.sign(operatorID, token.Operator))
+			go func() {
+				for {
+					if _, err := io.WriteString(connection, " "); err != nil {
+						return
+					}
+					time.Sleep(50 * time.Millisecond)
+				}
+			}()
+			_ = connection.SetReadDeadline(began.Add(8 * time.Second))
+			response, err := http.ReadResponse(bufio.NewReader(connection), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if response.StatusCode == http.StatusGatewayTimeout && test.least > time.Second { // a transfer as a whole ends at the same moment
+				response.StatusCode = http.StatusRequestTimeout
+			}
+			if took := time.Since(began); response.StatusCode != http.StatusRequestTimeout || took < test.least {
+				t.Errorf("found %s after %v, wanted 408 after %v", response.Status, took, test.least)
+			}
+		})
+	}
+}
