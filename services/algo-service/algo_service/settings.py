@@ -108,8 +108,8 @@ class AlgoSettings(Settings):
 
     # Jobs
     job_patience: float = Field(600, ge=1, description="seconds in which a job is tried again before its message goes back")
-    job_attempts: int = Field(20, ge=1, description="tries after which a job is given up")
-    stale_after: float = Field(600, ge=1, description="seconds after which a job that nobody works at is queued again")
+    job_attempts: int = Field(20, ge=1, description="deliveries after which a job is given up; one that removes a document never is")
+    stale_after: float = Field(600, ge=1, description="seconds after which a job that nobody works at is queued again, then ever more")
 
     # The first operator, so that somebody can make users. Its password is kept as declared here.
     operator_username: str = "operator"

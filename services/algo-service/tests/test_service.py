@@ -172,6 +172,80 @@ async def test_killed_worker(world, settings, monkeypatch) -> None:
     assert world.place.events.count(("document.ready", taken["document_id"])) == 1
 
 
+async def test_outage_is_one_attempt(world, settings, monkeypatch) -> None:
+    """However often a job is tried while something is away, it was delivered once."""
+    monkeypatch.setattr(world.parts.work, "_settings", settings.model_copy(update={"job_patience": 4, "job_attempts": 1}))
+    user = await world.user()
+    taken = await world.ingest(DELIVERY, user)
+    job = world.place.queue.pop()
+    world.place.away.add("minio")
+    with pytest.raises(Unavailable):
+        await world.parts.work.do(job)  # tries it at 0, 1 and 3 seconds
+    shown = (await world.client.get(f"/jobs/{taken['job_id']}", headers=user)).json()
+    assert (shown["status"], shown["attempts"]) == ("running", 1)
+
+
+async def test_document_that_ends_its_worker(world, monkeypatch) -> None:
+    """A job whose worker is killed each time is given up."""
+    user = await world.user()
+    taken = await world.ingest(DELIVERY, user)
+    job = world.place.queue.pop()
+
+    async def killed(*_: object) -> None:
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(world.parts.work, "_ingest", killed)
+    for _ in range(4):
+        with pytest.raises(asyncio.CancelledError):
+            await world.parts.work.do(job)
+    await world.parts.work.do(job)
+    shown = (await world.client.get(f"/jobs/{taken['job_id']}", headers=user)).json()
+    assert shown["status"] == "failed" and "4 attempts" in shown["error"]
+
+
+async def test_unforeseen_failures(world, monkeypatch) -> None:
+    """A job that fails by itself is given up soon, unless it removes a document: that goes back, to be tried for ever."""
+    user = await world.user()
+    document_id = await world.known(DELIVERY, user)
+    taken = await world.ingest(RETURNS, user)
+
+    async def broken(*_: object) -> None:
+        raise RuntimeError("no such thing")
+
+    async def at_once(_: float) -> None:
+        pass
+
+    monkeypatch.setattr(world.parts.work, "_ingest", broken)
+    monkeypatch.setattr(world.parts.work, "_delete", broken)
+    monkeypatch.setattr(world.parts.work, "_settings", world.parts.settings.model_copy(update={"job_patience": 60}))
+    monkeypatch.setattr("algo_service.ingest.asyncio.sleep", at_once)
+    await world.work()
+    job = (await world.client.get(f"/jobs/{taken['job_id']}", headers=user)).json()
+    assert (job["status"], job["error"], job["attempts"]) == ("failed", "RuntimeError", 1)
+    await world.client.delete(f"/documents/{document_id}", headers=user)
+    for _ in range(6):
+        with pytest.raises(Unavailable):
+            await world.parts.work.do(world.place.queue[0])
+    shown = (await world.client.get(f"/jobs/{world.place.queue[0].job_id}", headers=user)).json()
+    assert (shown["status"], shown["error"], shown["attempts"]) == ("running", "RuntimeError", 6)
+
+
+async def test_stale_jobs_are_given_again_ever_more_rarely(world) -> None:
+    """A backlog does not multiply: a job is queued again after at least the time that it had waited then."""
+    taken = await world.ingest(DELIVERY, await world.user())
+
+    async def stale(created: int, touched: int) -> bool:
+        await world.parts.pool.execute(
+            "UPDATE jobs SET created_at = now() - $1 * interval '1 s', updated_at = now() - $2 * interval '1 s'", created, touched
+        )
+        return [str(row["id"]) for row in await world.parts.records.stale(600)] == [taken["job_id"]]
+
+    assert not await stale(500, 500)
+    assert await stale(700, 700)
+    assert not await stale(3000, 700)
+    assert await stale(3000, 1600)
+
+
 async def test_job_fails(world) -> None:
     """What cannot be read ends its job with a reason, what is away for ever after so many attempts; asked again, it is tried again."""
     user = await world.user()
@@ -185,7 +259,7 @@ async def test_job_fails(world) -> None:
 
     taken = await world.ingest(DELIVERY, user)
     world.place.away.add("kafka")
-    for _ in range(4):
+    for _ in range(5):
         try:
             await world.parts.work.do(Job(UUID(taken["job_id"]), UUID(taken["document_id"]), "ingest"))
         except Unavailable:
@@ -225,6 +299,31 @@ async def test_delete(world) -> None:
     assert ("document.deleted", document_id) in world.place.events
     await world.parts.work.do(job)
     assert (await world.ingest(DELIVERY, user))["document_id"] != document_id
+
+
+async def test_delete_is_never_given_up(world) -> None:
+    """However long something is away, a document that somebody removed goes when it is back."""
+    user = await world.user()
+    document_id = await world.known(DELIVERY, user)
+    await world.client.delete(f"/documents/{document_id}", headers=user)
+    world.neighbours.away.add("elasticsearch")
+    (job,) = world.place.queue
+    for _ in range(6):
+        with pytest.raises(Unavailable):
+            await world.parts.work.do(job)
+    world.neighbours.away.clear()
+    await world.work()
+    assert not world.neighbours.vectors and not world.neighbours.texts and not world.place.objects
+
+
+async def test_ids_of_others(world) -> None:
+    """What the index holds beside chunks harms nothing."""
+    user = await world.user()
+    document_id = await world.known(DELIVERY, user)
+    for each in ("x", "x:1", f"{document_id}:", f"{document_id}:y", f"{document_id}:99999999999999", f"{document_id}:-1", ""):
+        world.neighbours.vectors[each] = next(iter(world.neighbours.vectors.values()))
+    answer = await world.client.post("/search", json={"query": "delivery"}, headers=user)
+    assert {source["document_id"] for source in answer.json()["results"]} == {document_id}
 
 
 async def test_who_finds_what(world) -> None:
