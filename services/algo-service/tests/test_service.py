@@ -11,13 +11,16 @@ from uuid import UUID, uuid4
 import pytest
 from websockets.asyncio.client import connect
 
+from algo_service import memory
 from algo_service.api import make_app
-from algo_service.failures import Unavailable
+from algo_service.failures import Unavailable, failures
 from algo_service.jobs import Job
+from algo_service.memory import Memory
 from algo_service.settings import AlgoSettings
 from voicehelper_common import openapi
 from voicehelper_dialogue.testing import HEARD, SPOKEN, TTS_RATE, peak, tone
 
+FORM = b'--x\r\nContent-Disposition: form-data; name="file"; filename="%s"\r\n\r\ntext\r\n--x--\r\n'
 DELIVERY = "Delivery takes three days. It is free of charge. " * 3
 RETURNS = "Goods can be returned within seven days. Ask the service desk in Hangzhou for a label. " * 3
 
@@ -433,6 +436,11 @@ async def test_bad_questions(world, body: Any, field: str) -> None:
         ({"json": {"title": "", "text": "x"}}, 400, "title"),
         ({"json": {"title": "T", "text": ""}}, 400, "text"),
         ({"json": {"title": "T", "text": "x\0y"}}, 415, "file"),
+        ({"json": {"title": "a\0b", "text": "x"}}, 400, "title"),
+        ({"json": {"title": "a\nb", "text": "x"}}, 400, "title"),
+        ({"files": {"file": ("a.txt", b"x")}, "data": {"title": "a\0b"}}, 400, "title"),
+        ({"content": FORM % b"a\0b.txt", "headers": {"content-type": "multipart/form-data; boundary=x"}}, 400, "filename"),
+        ({"content": FORM % b"a\x1bb.txt", "headers": {"content-type": "multipart/form-data; boundary=x"}}, 400, "filename"),
         ({"content": b"{", "headers": {"content-type": "application/json"}}, 400, "body"),
         ({"content": b"x", "headers": {"content-type": "text/plain"}}, 415, "Content-Type"),
         ({"content": b"x"}, 415, "Content-Type"),
@@ -482,6 +490,9 @@ async def test_pages(world) -> None:
     assert seen == ids[::-1]
     assert (await world.client.get("/documents?limit=101", headers=user)).status_code == 400
     assert (await world.client.get("/documents?cursor=x", headers=user)).json()["error"]["field"] == "cursor"
+    for cursor in ("x", "nan", "inf", "-inf", "1e999"):
+        answer = await world.client.get(f"/conversations?cursor={cursor}", headers=user)
+        assert (answer.status_code, answer.json()["error"]["field"]) == (400, "cursor")
     assert (await world.client.get("/jobs?status=x", headers=user)).json()["error"]["field"] == "status"
     for number in range(3):
         body = {"query": f"question {number}"}
@@ -507,6 +518,11 @@ async def test_users(world) -> None:
             method, path, headers=user, json={"username": "x", "password": "a-long-password", "role": "operator"}
         )
         assert answer.status_code == 403
+    failed = failures.labels("postgresql")._value.get()
+    answer = await world.client.post("/auth/verify", json=login | {"username": "maria\0"})
+    assert (answer.status_code, answer.json()["error"]["field"]) == (400, "username")
+    assert failures.labels("postgresql")._value.get() == failed
+    assert (await world.client.post("/users", json=login | {"username": "a\0b", "role": "user"}, headers=world.operator)).status_code == 400
     assert (await world.client.get("/users")).status_code == 401
     assert (await world.client.get("/documents", headers={"X-User-Id": str(uuid4())})).status_code == 401
     assert (await world.client.get("/documents", headers={"X-User-Id": "x"})).status_code == 401
