@@ -68,11 +68,7 @@ async def test_ingest_and_ask(world) -> None:
     assert (done["finish_reason"], done["usage"]) == ("stop", {"prompt_tokens": 9, "completion_tokens": 4})
 
     conversation = done["conversation_id"]
-    for _ in range(50):  # it is written after the answer
-        kept = (await world.client.get(f"/conversations/{conversation}", headers=user)).json()
-        if kept.get("messages"):
-            break
-        await asyncio.sleep(0.05)
+    kept = (await world.client.get(f"/conversations/{conversation}", headers=user)).json()
     assert [message["role"] for message in kept["messages"]] == ["user", "assistant"]
     assert kept["messages"][1]["id"] == done["message_id"]
     assert kept["messages"][1]["sources"][0]["document_id"] == document_id
@@ -374,6 +370,46 @@ async def test_model_is_away(world) -> None:
     events = events_of((await world.client.post("/query", json={"query": "delivery"}, headers=user)).text)
     assert [name for name, _ in events] == ["sources", "error"]
     assert events[1][1]["error"]["field"] == "llm-proxy"
+
+
+async def test_done_means_kept(world, monkeypatch) -> None:
+    """An answer is done once its conversation is kept; where it cannot be, the end is an error."""
+    user = await world.user()
+    keep = Memory.say
+
+    async def late(*said: Any) -> None:
+        await asyncio.sleep(1)
+        await keep(*said)
+
+    monkeypatch.setattr(Memory, "say", late)
+    done = events_of((await world.client.post("/query", json={"query": "delivery"}, headers=user)).text)[-1]
+    assert done[0] == "done"
+    kept = (await world.client.get(f"/conversations/{done[1]['conversation_id']}", headers=user)).json()
+    assert kept["messages"][1]["id"] == done[1]["message_id"]
+
+    async def lost(*_: Any) -> None:
+        raise Unavailable("redis", "switched off")
+
+    monkeypatch.setattr(Memory, "say", lost)
+    events = events_of((await world.client.post("/query", json={"query": "delivery"}, headers=user)).text)
+    assert [name for name, _ in events] == ["sources"] + ["token"] * 4 + ["error"]
+    assert events[-1][1]["error"]["field"] == "redis"
+    answer = await world.client.post("/query", json={"query": "delivery"}, headers=user | {"Accept": "application/json"})
+    assert (answer.status_code, answer.json()["error"]["field"]) == (503, "redis")
+
+
+async def test_conversations_go_by_themselves(world) -> None:
+    """What Redis holds of a user's conversations ends also where the user never comes again, and is counted no more."""
+    user = await world.user()
+    answer = await world.client.post("/query", json={"query": "delivery"}, headers=user | {"Accept": "application/json"})
+    conversation, redis = UUID(answer.json()["conversation_id"]), world.parts.memory._redis
+    for each in (memory._meta(conversation), memory._messages(conversation), memory._of(UUID(user["X-User-Id"]))):
+        assert 0 < await redis.ttl(each) <= 90 * 86400
+    count = await world.parts.memory.count()
+    await redis.zadd(memory._EVERY, {str(uuid4()): 1.0})
+    assert await world.parts.memory.count() == count
+    await world.client.post("/query", json={"query": "delivery"}, headers=user | {"Accept": "application/json"})
+    assert await redis.zcard(memory._EVERY) == await world.parts.memory.count() == count + 1
 
 
 async def test_client_goes_away(world) -> None:
