@@ -93,6 +93,8 @@ class AlgoSettings(Settings):
         "http://tts-service:8003/stream", description="where text to speech takes a text; …/synthesize of one that does not stream"
     )
     voice_streams: int = Field(20, ge=1, description="spoken conversations of one process at once")
+    voice_streams_per_user: int = Field(2, ge=1, description="of these, one user's")
+    voice_idle: float = Field(300, gt=0, description="seconds after which a spoken conversation ends in which nothing is said")
 
     # Documents
     max_upload_size: int = Field(100 * 2**20, ge=1024, description="bytes of one upload")

@@ -645,6 +645,49 @@ async def test_voice_refuses(world) -> None:
     assert (await world.client.get("/health")).status_code == 200
 
 
+async def test_voice_waits_for_nobody(world, settings, monkeypatch) -> None:
+    """Who opens a stream and says nothing, at first or later, loses it."""
+    monkeypatch.setattr("algo_service.api.voice.OPENING_SECONDS", 0.3)
+    monkeypatch.setitem(settings.__dict__, "voice_idle", 0.6)
+    url = f"ws://127.0.0.1:{world.port}/voice/stream"
+    async with asyncio.timeout(30), connect(url, additional_headers=world.operator) as link:
+        assert json.loads(await link.recv())["error"]["field"] == "frame"
+        await link.wait_closed()
+        assert link.close_code == 1001
+    async with asyncio.timeout(30), connect(url, additional_headers=world.operator) as link:
+        await link.send(json.dumps({"type": "start"}))
+        while (told := json.loads(await link.recv()))["type"] != "error":
+            await link.send(bytes(640))  # silence is nothing said
+        assert told["error"]["field"] == "voice"
+        await link.wait_closed()
+        assert link.close_code == 1001
+
+
+async def test_voice_has_places_for_all(world) -> None:
+    """One user cannot take them all; a place that is left is there again."""
+    url = f"ws://127.0.0.1:{world.port}/voice/stream"
+
+    async def begin(who: dict[str, str]) -> tuple[Any, dict[str, Any]]:
+        link = await connect(url, additional_headers=who)
+        await link.send(json.dumps({"type": "start"}))
+        return link, json.loads(await link.recv())
+
+    one, other = await world.user(), await world.user()
+    async with asyncio.timeout(60):
+        held = [await begin(who) for who in (one, one, other)]
+        assert all(told == {"type": "state", "state": "listening"} for _, told in held)
+        refused, told = await begin(one)
+        assert told["error"]["field"] == "voice"
+        await refused.wait_closed()
+        assert refused.close_code == 1013
+        await held[0][0].send(json.dumps({"type": "bye"}))
+        await held[0][0].wait_closed()
+        while (again := await begin(one))[1]["type"] == "error":
+            await asyncio.sleep(0.1)
+        for link in (again[0], held[1][0], held[2][0]):
+            await link.close()
+
+
 async def test_openapi() -> None:
     """The API's page is that of the program."""
     assert (Path(__file__).parents[1] / "openapi.json").read_text() == openapi(make_app(AlgoSettings()))
