@@ -55,14 +55,14 @@ class Answers:
     def __init__(self, settings: AlgoSettings, records: Records, memory: Memory, texts: Texts, graph: Graph, models: Models) -> None:
         self._settings = settings
         self._records, self._memory, self._texts, self._graph, self._models = records, memory, texts, graph, models
-        self._saving: set[asyncio.Task[None]] = set()
+        self._saving: set[asyncio.Task[Unavailable | None]] = set()
 
     async def __aenter__(self) -> Answers:
         return self
 
     async def __aexit__(self, *_: object) -> None:
         """Wait for conversations that are being written."""
-        await asyncio.gather(*self._saving)
+        await asyncio.gather(*self._saving, return_exceptions=True)
 
     async def search(self, question: str, caller: Caller, most: int) -> list[dict[str, Any]]:
         """Up to `most` sources for a question, the best first; `score` is 1 for what every way of searching has first.
@@ -117,10 +117,11 @@ class Answers:
         return Turn(request_id, conversation, str(uuid4()), question, caller.user_id, sources[:told], prompt, began, Generation())
 
     async def stream(self, turn: Turn) -> AsyncIterator[str]:
-        """Pieces of the answer. However it ends, what was said until then is kept in the conversation.
+        """Pieces of the answer. However it ends, what was said until then is kept in the conversation; an answer that is whole is kept when
+        this ends.
 
         Raises:
-            Unavailable: the model does not answer (any more).
+            Unavailable: the model does not answer (any more), or the conversation is not kept.
         """
         said: list[str] = []
         turn.generation.finish_reason = "cancelled"  # unless it comes to its end
@@ -141,14 +142,19 @@ class Answers:
             task = asyncio.get_running_loop().create_task(self._keep(turn, "".join(said)))
             self._saving.add(task)
             task.add_done_callback(self._saving.discard)
+        if lost := await asyncio.shield(task):
+            raise lost
 
-    async def _keep(self, turn: Turn, answer: str) -> None:
+    async def _keep(self, turn: Turn, answer: str) -> Unavailable | None:
+        """Add question and answer to their conversation; gives why it could not."""
         asked = new_message("user", turn.question)
         said = new_message("assistant", answer, turn.sources) | {"id": turn.message_id}
         try:
             await self._memory.say(turn.conversation_id, turn.owner, [asked, said] if answer else [asked])
-        except Unavailable:
+        except Unavailable as error:
             _log.error("A conversation was not kept", extra={"conversation_id": str(turn.conversation_id)})
+            return error
+        return None
 
     async def _near(self, question: str, most: int) -> list[str]:
         model = self._settings.bge_model_name

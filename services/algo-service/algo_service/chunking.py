@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 _CJK = re.compile(r"[\u3400-\u9fff\uf900-\ufaff\u3040-\u30ff\uac00-\ud7af]")
 _WORD = re.compile(r"[^\W\u3400-\u9fff\uf900-\ufaff\u3040-\u30ff\uac00-\ud7af]+")
-_SENTENCE = re.compile(r".+?(?:[。！？；…]+[”’」』）]*|[.!?;]+[\"')\]]*(?=\s|$)|\n+|$)", re.DOTALL)  # noqa: RUF001
+# A run of marks is looked at once, from its first one: `!!!…x` would cost the square of its length otherwise.
+_SENTENCE = re.compile(r".*?(?:[。！？；…]+[”’」』）]*|(?<![.!?;])[.!?;]++[\"')\]]*+(?=\s|$)|\n+|$)", re.DOTALL)  # noqa: RUF001
 _BLANKS = re.compile(r"[^\S\n]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
@@ -31,9 +32,13 @@ class Chunk:
 
 
 def tokens(text: str) -> int:
-    """About how many tokens a model makes of a text: one of a CJK character, four of three other words, one at least of eight letters."""
-    words = _WORD.findall(text)
-    return len(_CJK.findall(text)) + max(-(len(words) * -4 // 3), sum(len(word) for word in words) // 8)
+    """About how many tokens a model makes of a text: one of a CJK character, four of three other words, one at least of eight characters.
+
+    Only blanks have none; parts of a text have together no fewer than the whole.
+    """
+    ideographs = len(_CJK.findall(text))
+    others = len("".join(text.split())) - ideographs
+    return ideographs + max(-(len(_WORD.findall(text)) * -4 // 3), -(others // -8))
 
 
 def tidy(text: str) -> str:
@@ -58,13 +63,16 @@ def chunks(parts: Iterable[Part], size: int, overlap: int) -> list[Chunk]:
 
 def _pack(text: str, size: int, overlap: int) -> Iterator[str]:
     held: list[tuple[str, int]] = []
+    total = 0
     fresh = False  # whether `held` has more than what the last chunk ended with
     for piece in _pieces(text, size):
         weight = tokens(piece)
-        if fresh and sum(each for _, each in held) + weight > size:
+        if fresh and total + weight > size:
             yield _joined(held)
             held, fresh = _tail(held, min(overlap, size - weight)), False
+            total = sum(each for _, each in held)
         held.append((piece, weight))
+        total += weight
         fresh = True
     if fresh and (last := _joined(held)):
         yield last

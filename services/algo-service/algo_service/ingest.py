@@ -30,6 +30,7 @@ from .texts import Texts
 _log = logging.getLogger(__name__)
 taken = Counter("documents_taken_total", "Documents that were acknowledged", ["kind"])
 ended = Counter("ingest_jobs_total", "Jobs that ended", ["kind", "status"])
+_OWN_FAILURES = 3  # in one delivery, that no absence of another system explains
 steps = Histogram("ingest_step_seconds", "Time of the steps of an ingest", ["step"], buckets=(0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 120))
 
 
@@ -40,6 +41,14 @@ class Acknowledged:
     document_id: UUID
     job_id: UUID
     status: str
+
+
+@dataclass
+class _Delivery:
+    """What became of a job since its message came. All its waiting for systems that are away is one attempt."""
+
+    counted: bool = False
+    own_failures: int = 0
 
 
 class Intake:
@@ -146,24 +155,31 @@ class Work:
         """
         deadline = time.monotonic() + self._settings.job_patience
         wait = 1.0
+        delivery = _Delivery()
         while True:
             try:
                 async with self._records.alone_with(job.document_id):
-                    await self._try(job)
+                    await self._try(job, delivery)
                 return
             except Unavailable as error:
                 _log.warning("A job waits: %s", error, extra={"job_id": str(job.job_id), "document_id": str(job.document_id)})
-                if time.monotonic() + wait > deadline:
+                if time.monotonic() + wait > deadline or delivery.own_failures >= _OWN_FAILURES:
                     raise
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, 30.0)
 
-    async def _try(self, job: Job) -> None:
-        begun = await self._records.begin(job.job_id)
+    async def _try(self, job: Job, delivery: _Delivery) -> None:
+        begun = await self._records.begin(job.job_id, count=not delivery.counted)
         if begun is None:
             return  # done, failed, or removed with its document: a message that came twice
+        delivery.counted = True
         row, document = begun
         facts = {"job_id": str(job.job_id), "owner": str(row["owner"])}
+        mortal = row["kind"] != "delete"  # what somebody had removed must not stay because a system was away for long
+        if mortal and row["attempts"] > self._settings.job_attempts:  # looked at first: a document may end its worker each time
+            reason = row["error"] or "each ended its worker"
+            await self._give_up(job, f"given up after {self._settings.job_attempts} attempts: {reason}", facts)
+            return
         try:
             if row["kind"] == "delete":
                 await self._delete(document)
@@ -174,16 +190,15 @@ class Work:
         except DocumentError as error:
             await self._give_up(job, str(error), facts)
         except Unavailable as error:
-            if row["attempts"] >= self._settings.job_attempts:
-                await self._give_up(job, f"given up after {row['attempts']} attempts: {error}", facts)
-                return
             await self._records.note(job.job_id, str(error))
             raise
         except Exception as error:
             _log.exception("A job failed in a way that was not foreseen", extra={"job_id": str(job.job_id)})
-            if row["attempts"] >= 3:
+            delivery.own_failures += 1
+            if mortal and delivery.own_failures >= _OWN_FAILURES:
                 await self._give_up(job, f"{type(error).__name__}", facts)
                 return
+            await self._records.note(job.job_id, type(error).__name__)
             raise Unavailable("algo-service", type(error).__name__) from error
 
     async def _ingest(self, row: Any, document: Any, facts: dict[str, Any]) -> None:

@@ -95,9 +95,15 @@ class Memory:
                 pipeline.hset(_meta(conversation_id), mapping={"owner": str(owner), "updated_at": now})
                 pipeline.rpush(_messages(conversation_id), *(json.dumps(message, ensure_ascii=False) for message in messages))
                 pipeline.ltrim(_messages(conversation_id), -_MOST_MESSAGES, -1)
+                pipeline.expire(_meta(conversation_id), self._kept_seconds)  # also of users who never come again
+                pipeline.expire(_messages(conversation_id), self._kept_seconds)
                 await pipeline.execute()
-            await self._redis.zadd(_of(owner), {str(conversation_id): now})
+            async with self._redis.pipeline(transaction=True) as pipeline:
+                pipeline.zadd(_of(owner), {str(conversation_id): now})
+                pipeline.expire(_of(owner), self._kept_seconds)
+                await pipeline.execute()
             await self._redis.zadd(_EVERY, {str(conversation_id): now})
+            await self._redis.zremrangebyscore(_EVERY, "-inf", f"({now - self._kept_seconds}")
             await self._drop_old(owner, now)
 
     async def forget(self, conversation_id: UUID, owner: UUID) -> bool:
@@ -111,7 +117,7 @@ class Memory:
     async def count(self) -> int:
         """How many conversations there are."""
         with _asking():
-            return await self._redis.zcard(_EVERY)
+            return await self._redis.zcount(_EVERY, time.time() - self._kept_seconds, "+inf")
 
     async def embedding(self, model: str, text: str) -> list[float] | None:
         """The embedding of a text by a model, where it is still known."""

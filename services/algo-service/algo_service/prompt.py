@@ -34,7 +34,7 @@ def messages(
 
     Args:
         question: the user's, whole.
-        passages: (title, text), the best first. The last one that has room may be cut.
+        passages: (title, text), the best first; a title is data as well. The last one that has room may be cut.
         history: (role, content), the oldest first; the newest that have room are told.
     """
     mark = secrets.token_hex(4)
@@ -44,7 +44,8 @@ def messages(
         if not clean.strip():
             break
         context_tokens -= tokens(clean)
-        told.append(f"[{number}] {_TAGS.sub(' ', title)[:100]}\n<passage-{mark}>\n{clean}\n</passage-{mark}>")
+        line = " ".join(_TAGS.sub(" ", title).split())[:100]
+        told.append(f"[{number}]\n<passage-{mark}>\n{line}\n{clean}\n</passage-{mark}>")
     earlier: list[dict[str, str]] = []
     for role, content in reversed(history):
         history_tokens -= tokens(content)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from .database import asking
 _DOCUMENT = "d.id, d.place, d.owner, d.shared, d.title, d.filename, d.content_type, d.kind, d.size, d.status, d.chunks, d.created_at"
 _JOB = "id, place, document_id, owner, kind, status, error, attempts, indexed, created_at, updated_at"
 _VISIBLE = "d.status <> 'deleting' AND (d.owner = ${0} OR d.shared OR ${1})"
+
+_CHUNK = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}):([0-9]{1,9})")
 
 
 @dataclass(frozen=True)
@@ -150,8 +153,11 @@ class Records:
         return {**row, "jobs": dict.fromkeys(("queued", "running", "done", "failed"), 0) | {job["status"]: job["number"] for job in jobs}}
 
     async def texts(self, ids: Sequence[str], caller: Caller) -> dict[str, asyncpg.Record]:
-        """Of chunks, by id: document_id, number, part, text, title, filename. Only of documents that are ready and visible to them."""
-        pairs = [(UUID(document), int(number)) for document, _, number in (chunk.partition(":") for chunk in ids)]
+        """Of chunks, by id: document_id, number, part, text, title, filename. Only of documents that are ready and visible to them.
+
+        An index may hold what others put there: ids that are no chunk's are passed over.
+        """
+        pairs = [(UUID(found[1]), int(found[2])) for found in map(_CHUNK.fullmatch, ids) if found]
         with asking():
             rows = await self._pool.fetch(
                 "SELECT c.document_id, c.number, c.part, c.text, d.title, d.filename FROM chunks c JOIN documents d ON d.id = c.document_id"
@@ -183,14 +189,15 @@ class Records:
         finally:
             await self._pool.release(connection)  # which lets go of its locks
 
-    async def begin(self, job_id: UUID) -> tuple[asyncpg.Record, asyncpg.Record] | None:
-        """Job and document, marked as running; None where there is nothing left to do."""
+    async def begin(self, job_id: UUID, *, count: bool) -> tuple[asyncpg.Record, asyncpg.Record] | None:
+        """Job and document, marked as running, and whether that is a further attempt; None where there is nothing left to do."""
         with asking():
             async with self._pool.acquire() as connection, connection.transaction():
                 job = await connection.fetchrow(
-                    "UPDATE jobs SET status = 'running', attempts = attempts + 1, updated_at = now()"
+                    "UPDATE jobs SET status = 'running', attempts = attempts + $2::int, updated_at = now()"
                     f" WHERE id = $1 AND status IN ('queued', 'running') RETURNING {_JOB}",
                     job_id,
+                    int(count),
                 )
                 if job is None:
                     return None
@@ -245,11 +252,15 @@ class Records:
                 await connection.execute("UPDATE documents SET status = 'failed' WHERE id = $1 AND status <> 'deleting'", document_id)
 
     async def stale(self, seconds: float) -> list[asyncpg.Record]:
-        """Jobs that nobody has touched for so long; touched by this, so that of several workers one has each."""
+        """Jobs that nobody has touched for so long; touched by this, so that of several workers one has each.
+
+        Each time it takes at least as long as a job had been there then: those that just wait in a long queue must not multiply.
+        """
         with asking():
             return await self._pool.fetch(
                 "UPDATE jobs SET updated_at = now()"
-                f" WHERE status IN ('queued', 'running') AND updated_at < now() - $1 * interval '1 s' RETURNING {_JOB}",
+                " WHERE status IN ('queued', 'running')"
+                f" AND updated_at < now() - greatest($1 * interval '1 s', updated_at - created_at) RETURNING {_JOB}",
                 seconds,
             )
 

@@ -93,6 +93,8 @@ class AlgoSettings(Settings):
         "http://tts-service:8003/stream", description="where text to speech takes a text; …/synthesize of one that does not stream"
     )
     voice_streams: int = Field(20, ge=1, description="spoken conversations of one process at once")
+    voice_streams_per_user: int = Field(2, ge=1, description="of these, one user's")
+    voice_idle: float = Field(300, gt=0, description="seconds after which a spoken conversation ends in which nothing is said")
 
     # Documents
     max_upload_size: int = Field(100 * 2**20, ge=1024, description="bytes of one upload")
@@ -108,8 +110,8 @@ class AlgoSettings(Settings):
 
     # Jobs
     job_patience: float = Field(600, ge=1, description="seconds in which a job is tried again before its message goes back")
-    job_attempts: int = Field(20, ge=1, description="tries after which a job is given up")
-    stale_after: float = Field(600, ge=1, description="seconds after which a job that nobody works at is queued again")
+    job_attempts: int = Field(20, ge=1, description="deliveries after which a job is given up; one that removes a document never is")
+    stale_after: float = Field(600, ge=1, description="seconds after which a job that nobody works at is queued again, then ever more")
 
     # The first operator, so that somebody can make users. Its password is kept as declared here.
     operator_username: str = "operator"

@@ -69,10 +69,7 @@ async def revive(parts: Parts) -> None:
         await asyncio.sleep(parts.settings.stale_after / 10)
         try:
             for row in await parts.records.stale(parts.settings.stale_after):
-                if row["attempts"] >= parts.settings.job_attempts:
-                    await parts.records.fail(row["id"], f"given up after {row['attempts']} attempts: {row['error']}")
-                else:
-                    await parts.jobs.send(Job(row["id"], row["document_id"], row["kind"]))
+                await parts.jobs.send(Job(row["id"], row["document_id"], row["kind"]))
         except Unavailable as error:
             _log.warning("Stale jobs are looked for later: %s", error)
         except Exception:

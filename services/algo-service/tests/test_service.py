@@ -11,13 +11,16 @@ from uuid import UUID, uuid4
 import pytest
 from websockets.asyncio.client import connect
 
+from algo_service import memory
 from algo_service.api import make_app
-from algo_service.failures import Unavailable
+from algo_service.failures import Unavailable, failures
 from algo_service.jobs import Job
+from algo_service.memory import Memory
 from algo_service.settings import AlgoSettings
 from voicehelper_common import openapi
 from voicehelper_dialogue.testing import HEARD, SPOKEN, TTS_RATE, peak, tone
 
+FORM = b'--x\r\nContent-Disposition: form-data; name="file"; filename="%s"\r\n\r\ntext\r\n--x--\r\n'
 DELIVERY = "Delivery takes three days. It is free of charge. " * 3
 RETURNS = "Goods can be returned within seven days. Ask the service desk in Hangzhou for a label. " * 3
 
@@ -65,11 +68,7 @@ async def test_ingest_and_ask(world) -> None:
     assert (done["finish_reason"], done["usage"]) == ("stop", {"prompt_tokens": 9, "completion_tokens": 4})
 
     conversation = done["conversation_id"]
-    for _ in range(50):  # it is written after the answer
-        kept = (await world.client.get(f"/conversations/{conversation}", headers=user)).json()
-        if kept.get("messages"):
-            break
-        await asyncio.sleep(0.05)
+    kept = (await world.client.get(f"/conversations/{conversation}", headers=user)).json()
     assert [message["role"] for message in kept["messages"]] == ["user", "assistant"]
     assert kept["messages"][1]["id"] == done["message_id"]
     assert kept["messages"][1]["sources"][0]["document_id"] == document_id
@@ -172,6 +171,80 @@ async def test_killed_worker(world, settings, monkeypatch) -> None:
     assert world.place.events.count(("document.ready", taken["document_id"])) == 1
 
 
+async def test_outage_is_one_attempt(world, settings, monkeypatch) -> None:
+    """However often a job is tried while something is away, it was delivered once."""
+    monkeypatch.setattr(world.parts.work, "_settings", settings.model_copy(update={"job_patience": 4, "job_attempts": 1}))
+    user = await world.user()
+    taken = await world.ingest(DELIVERY, user)
+    job = world.place.queue.pop()
+    world.place.away.add("minio")
+    with pytest.raises(Unavailable):
+        await world.parts.work.do(job)  # tries it at 0, 1 and 3 seconds
+    shown = (await world.client.get(f"/jobs/{taken['job_id']}", headers=user)).json()
+    assert (shown["status"], shown["attempts"]) == ("running", 1)
+
+
+async def test_document_that_ends_its_worker(world, monkeypatch) -> None:
+    """A job whose worker is killed each time is given up."""
+    user = await world.user()
+    taken = await world.ingest(DELIVERY, user)
+    job = world.place.queue.pop()
+
+    async def killed(*_: object) -> None:
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(world.parts.work, "_ingest", killed)
+    for _ in range(4):
+        with pytest.raises(asyncio.CancelledError):
+            await world.parts.work.do(job)
+    await world.parts.work.do(job)
+    shown = (await world.client.get(f"/jobs/{taken['job_id']}", headers=user)).json()
+    assert shown["status"] == "failed" and "4 attempts" in shown["error"]
+
+
+async def test_unforeseen_failures(world, monkeypatch) -> None:
+    """A job that fails by itself is given up soon, unless it removes a document: that goes back, to be tried for ever."""
+    user = await world.user()
+    document_id = await world.known(DELIVERY, user)
+    taken = await world.ingest(RETURNS, user)
+
+    async def broken(*_: object) -> None:
+        raise RuntimeError("no such thing")
+
+    async def at_once(_: float) -> None:
+        pass
+
+    monkeypatch.setattr(world.parts.work, "_ingest", broken)
+    monkeypatch.setattr(world.parts.work, "_delete", broken)
+    monkeypatch.setattr(world.parts.work, "_settings", world.parts.settings.model_copy(update={"job_patience": 60}))
+    monkeypatch.setattr("algo_service.ingest.asyncio.sleep", at_once)
+    await world.work()
+    job = (await world.client.get(f"/jobs/{taken['job_id']}", headers=user)).json()
+    assert (job["status"], job["error"], job["attempts"]) == ("failed", "RuntimeError", 1)
+    await world.client.delete(f"/documents/{document_id}", headers=user)
+    for _ in range(6):
+        with pytest.raises(Unavailable):
+            await world.parts.work.do(world.place.queue[0])
+    shown = (await world.client.get(f"/jobs/{world.place.queue[0].job_id}", headers=user)).json()
+    assert (shown["status"], shown["error"], shown["attempts"]) == ("running", "RuntimeError", 6)
+
+
+async def test_stale_jobs_are_given_again_ever_more_rarely(world) -> None:
+    """A backlog does not multiply: a job is queued again after at least the time that it had waited then."""
+    taken = await world.ingest(DELIVERY, await world.user())
+
+    async def stale(created: int, touched: int) -> bool:
+        await world.parts.pool.execute(
+            "UPDATE jobs SET created_at = now() - $1 * interval '1 s', updated_at = now() - $2 * interval '1 s'", created, touched
+        )
+        return [str(row["id"]) for row in await world.parts.records.stale(600)] == [taken["job_id"]]
+
+    assert not await stale(500, 500)
+    assert await stale(700, 700)
+    assert not await stale(3000, 700)
+    assert await stale(3000, 1600)
+
+
 async def test_job_fails(world) -> None:
     """What cannot be read ends its job with a reason, what is away for ever after so many attempts; asked again, it is tried again."""
     user = await world.user()
@@ -185,7 +258,7 @@ async def test_job_fails(world) -> None:
 
     taken = await world.ingest(DELIVERY, user)
     world.place.away.add("kafka")
-    for _ in range(4):
+    for _ in range(5):
         try:
             await world.parts.work.do(Job(UUID(taken["job_id"]), UUID(taken["document_id"]), "ingest"))
         except Unavailable:
@@ -225,6 +298,31 @@ async def test_delete(world) -> None:
     assert ("document.deleted", document_id) in world.place.events
     await world.parts.work.do(job)
     assert (await world.ingest(DELIVERY, user))["document_id"] != document_id
+
+
+async def test_delete_is_never_given_up(world) -> None:
+    """However long something is away, a document that somebody removed goes when it is back."""
+    user = await world.user()
+    document_id = await world.known(DELIVERY, user)
+    await world.client.delete(f"/documents/{document_id}", headers=user)
+    world.neighbours.away.add("elasticsearch")
+    (job,) = world.place.queue
+    for _ in range(6):
+        with pytest.raises(Unavailable):
+            await world.parts.work.do(job)
+    world.neighbours.away.clear()
+    await world.work()
+    assert not world.neighbours.vectors and not world.neighbours.texts and not world.place.objects
+
+
+async def test_ids_of_others(world) -> None:
+    """What the index holds beside chunks harms nothing."""
+    user = await world.user()
+    document_id = await world.known(DELIVERY, user)
+    for each in ("x", "x:1", f"{document_id}:", f"{document_id}:y", f"{document_id}:99999999999999", f"{document_id}:-1", ""):
+        world.neighbours.vectors[each] = next(iter(world.neighbours.vectors.values()))
+    answer = await world.client.post("/search", json={"query": "delivery"}, headers=user)
+    assert {source["document_id"] for source in answer.json()["results"]} == {document_id}
 
 
 async def test_who_finds_what(world) -> None:
@@ -272,6 +370,46 @@ async def test_model_is_away(world) -> None:
     events = events_of((await world.client.post("/query", json={"query": "delivery"}, headers=user)).text)
     assert [name for name, _ in events] == ["sources", "error"]
     assert events[1][1]["error"]["field"] == "llm-proxy"
+
+
+async def test_done_means_kept(world, monkeypatch) -> None:
+    """An answer is done once its conversation is kept; where it cannot be, the end is an error."""
+    user = await world.user()
+    keep = Memory.say
+
+    async def late(*said: Any) -> None:
+        await asyncio.sleep(1)
+        await keep(*said)
+
+    monkeypatch.setattr(Memory, "say", late)
+    done = events_of((await world.client.post("/query", json={"query": "delivery"}, headers=user)).text)[-1]
+    assert done[0] == "done"
+    kept = (await world.client.get(f"/conversations/{done[1]['conversation_id']}", headers=user)).json()
+    assert kept["messages"][1]["id"] == done[1]["message_id"]
+
+    async def lost(*_: Any) -> None:
+        raise Unavailable("redis", "switched off")
+
+    monkeypatch.setattr(Memory, "say", lost)
+    events = events_of((await world.client.post("/query", json={"query": "delivery"}, headers=user)).text)
+    assert [name for name, _ in events] == ["sources"] + ["token"] * 4 + ["error"]
+    assert events[-1][1]["error"]["field"] == "redis"
+    answer = await world.client.post("/query", json={"query": "delivery"}, headers=user | {"Accept": "application/json"})
+    assert (answer.status_code, answer.json()["error"]["field"]) == (503, "redis")
+
+
+async def test_conversations_go_by_themselves(world) -> None:
+    """What Redis holds of a user's conversations ends also where the user never comes again, and is counted no more."""
+    user = await world.user()
+    answer = await world.client.post("/query", json={"query": "delivery"}, headers=user | {"Accept": "application/json"})
+    conversation, redis = UUID(answer.json()["conversation_id"]), world.parts.memory._redis
+    for each in (memory._meta(conversation), memory._messages(conversation), memory._of(UUID(user["X-User-Id"]))):
+        assert 0 < await redis.ttl(each) <= 90 * 86400
+    count = await world.parts.memory.count()
+    await redis.zadd(memory._EVERY, {str(uuid4()): 1.0})
+    assert await world.parts.memory.count() == count
+    await world.client.post("/query", json={"query": "delivery"}, headers=user | {"Accept": "application/json"})
+    assert await redis.zcard(memory._EVERY) == await world.parts.memory.count() == count + 1
 
 
 async def test_client_goes_away(world) -> None:
@@ -334,6 +472,11 @@ async def test_bad_questions(world, body: Any, field: str) -> None:
         ({"json": {"title": "", "text": "x"}}, 400, "title"),
         ({"json": {"title": "T", "text": ""}}, 400, "text"),
         ({"json": {"title": "T", "text": "x\0y"}}, 415, "file"),
+        ({"json": {"title": "a\0b", "text": "x"}}, 400, "title"),
+        ({"json": {"title": "a\nb", "text": "x"}}, 400, "title"),
+        ({"files": {"file": ("a.txt", b"x")}, "data": {"title": "a\0b"}}, 400, "title"),
+        ({"content": FORM % b"a\0b.txt", "headers": {"content-type": "multipart/form-data; boundary=x"}}, 400, "filename"),
+        ({"content": FORM % b"a\x1bb.txt", "headers": {"content-type": "multipart/form-data; boundary=x"}}, 400, "filename"),
         ({"content": b"{", "headers": {"content-type": "application/json"}}, 400, "body"),
         ({"content": b"x", "headers": {"content-type": "text/plain"}}, 415, "Content-Type"),
         ({"content": b"x"}, 415, "Content-Type"),
@@ -383,6 +526,9 @@ async def test_pages(world) -> None:
     assert seen == ids[::-1]
     assert (await world.client.get("/documents?limit=101", headers=user)).status_code == 400
     assert (await world.client.get("/documents?cursor=x", headers=user)).json()["error"]["field"] == "cursor"
+    for cursor in ("x", "nan", "inf", "-inf", "1e999"):
+        answer = await world.client.get(f"/conversations?cursor={cursor}", headers=user)
+        assert (answer.status_code, answer.json()["error"]["field"]) == (400, "cursor")
     assert (await world.client.get("/jobs?status=x", headers=user)).json()["error"]["field"] == "status"
     for number in range(3):
         body = {"query": f"question {number}"}
@@ -408,6 +554,11 @@ async def test_users(world) -> None:
             method, path, headers=user, json={"username": "x", "password": "a-long-password", "role": "operator"}
         )
         assert answer.status_code == 403
+    failed = failures.labels("postgresql")._value.get()
+    answer = await world.client.post("/auth/verify", json=login | {"username": "maria\0"})
+    assert (answer.status_code, answer.json()["error"]["field"]) == (400, "username")
+    assert failures.labels("postgresql")._value.get() == failed
+    assert (await world.client.post("/users", json=login | {"username": "a\0b", "role": "user"}, headers=world.operator)).status_code == 400
     assert (await world.client.get("/users")).status_code == 401
     assert (await world.client.get("/documents", headers={"X-User-Id": str(uuid4())})).status_code == 401
     assert (await world.client.get("/documents", headers={"X-User-Id": "x"})).status_code == 401
@@ -492,6 +643,49 @@ async def test_voice_refuses(world) -> None:
             await link.send(frame)
             assert json.loads(await link.recv())["error"]["field"] == "frame"
     assert (await world.client.get("/health")).status_code == 200
+
+
+async def test_voice_waits_for_nobody(world, settings, monkeypatch) -> None:
+    """Who opens a stream and says nothing, at first or later, loses it."""
+    monkeypatch.setattr("algo_service.api.voice.OPENING_SECONDS", 0.3)
+    monkeypatch.setitem(settings.__dict__, "voice_idle", 0.6)
+    url = f"ws://127.0.0.1:{world.port}/voice/stream"
+    async with asyncio.timeout(30), connect(url, additional_headers=world.operator) as link:
+        assert json.loads(await link.recv())["error"]["field"] == "frame"
+        await link.wait_closed()
+        assert link.close_code == 1001
+    async with asyncio.timeout(30), connect(url, additional_headers=world.operator) as link:
+        await link.send(json.dumps({"type": "start"}))
+        while (told := json.loads(await link.recv()))["type"] != "error":
+            await link.send(bytes(640))  # silence is nothing said
+        assert told["error"]["field"] == "voice"
+        await link.wait_closed()
+        assert link.close_code == 1001
+
+
+async def test_voice_has_places_for_all(world) -> None:
+    """One user cannot take them all; a place that is left is there again."""
+    url = f"ws://127.0.0.1:{world.port}/voice/stream"
+
+    async def begin(who: dict[str, str]) -> tuple[Any, dict[str, Any]]:
+        link = await connect(url, additional_headers=who)
+        await link.send(json.dumps({"type": "start"}))
+        return link, json.loads(await link.recv())
+
+    one, other = await world.user(), await world.user()
+    async with asyncio.timeout(60):
+        held = [await begin(who) for who in (one, one, other)]
+        assert all(told == {"type": "state", "state": "listening"} for _, told in held)
+        refused, told = await begin(one)
+        assert told["error"]["field"] == "voice"
+        await refused.wait_closed()
+        assert refused.close_code == 1013
+        await held[0][0].send(json.dumps({"type": "bye"}))
+        await held[0][0].wait_closed()
+        while (again := await begin(one))[1]["type"] == "error":
+            await asyncio.sleep(0.1)
+        for link in (again[0], held[1][0], held[2][0]):
+            await link.close()
 
 
 async def test_openapi() -> None:

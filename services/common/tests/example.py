@@ -25,6 +25,10 @@ def make(settings: Settings):
         logging.getLogger("example").info("Asked by %s", request.texts[0], extra={"phone": "13812345678"})
         return {"texts": len(request.texts)}
 
+    @app.post("/upload")
+    async def upload(request: Request) -> dict[str, int]:
+        return {"bytes": sum([len(piece) async for piece in request.stream()])}
+
     @app.get("/slow/{seconds}")
     async def slow(seconds: float) -> dict[str, float]:
         await asyncio.sleep(seconds)

@@ -91,6 +91,22 @@ def test_a_cut_connection_harms_nobody(base):
     assert httpx.post(base + "/embed", json={"texts": ["a"]}).json() == {"texts": 1}
 
 
+def test_a_cut_request_is_no_failure_of_the_service(start):
+    service = start()
+    host, port = service.base.removeprefix("http://").split(":")
+    for path in (b"/upload", b"/embed"):
+        with socket.create_connection((host, int(port))) as s:
+            s.sendall(b"POST " + path + b" HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{")
+            time.sleep(0.5)
+    until = time.monotonic() + 30
+    while service.said().count('"status": 499') < 2 and time.monotonic() < until:
+        time.sleep(0.1)
+    page = httpx.get(service.base + "/metrics").text
+    for path in ("/upload", "/embed"):
+        assert f'http_requests_total{{method="POST",route="{path}",status="499"}} 1.0' in page
+    assert "ClientDisconnect" not in service.said()
+
+
 def test_metrics_count_by_template_and_never_by_path(start):
     base = start().base
     for path in ("/slow/0.01", "/slow/0.02", "/wp-login.php"):

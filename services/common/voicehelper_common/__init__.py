@@ -1,7 +1,7 @@
 """What the services of VoiceHelper have alike: settings, logs, metrics, traces, errors, health and drain."""
 
 from .app import create_app, openapi
-from .errors import ApiError, Text, count, refusal, valid_unicode
+from .errors import ApiError, Line, Text, count, refusal, valid_unicode
 from .lifecycle import Lifecycle
 from .server import serve
 from .settings import Settings, read_settings
@@ -10,6 +10,7 @@ from .tracing import http_client, span, trace_headers
 __all__ = [
     "ApiError",
     "Lifecycle",
+    "Line",
     "Settings",
     "Text",
     "count",

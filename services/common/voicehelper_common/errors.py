@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -81,6 +82,18 @@ def _whole(text: str) -> str:
 valid_unicode = AfterValidator(_whole)
 Text = Annotated[str, valid_unicode]
 """A text that can be written as UTF-8: JSON may hold half a character (`\\ud800`), which nothing behind can take."""
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def _plain(text: str) -> str:
+    if found := _CONTROL.search(text):
+        raise refusal(f"the control character U+{ord(found[0]):04X}", "one line without control characters")
+    return text
+
+
+Line = Annotated[Text, AfterValidator(_plain)]
+"""A text of one line, as names and titles are: PostgreSQL takes no NUL, and a line break in a title is somebody's trick."""
 
 
 def describe(value: Any) -> str:

@@ -7,6 +7,7 @@ import logging
 import time
 
 from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -15,6 +16,7 @@ from .errors import ApiError, error_body
 
 _log = logging.getLogger("voicehelper.access")
 QUIET = frozenset({"/health", "/ready", "/metrics"})  # asked every few seconds: logged only where they fail
+GONE = 499  # counted and logged where the client went before its request was whole: nobody is told
 METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
 
 
@@ -72,6 +74,8 @@ class Around:
             else:
                 wanted = f"the whole request within {exchange.timeout:g} s"
                 await exchange.refuse(scope, 408, error_body("body", "an unfinished request", wanted))
+        except ClientDisconnect:
+            exchange.status = exchange.status or GONE
         except Exception:
             await self._unforeseen(exchange, scope)
 
@@ -90,6 +94,7 @@ class _Exchange:
         self.most, self.timeout = most, timeout  # bytes, seconds
         self.status = 0
         self.complete = False
+        self.cut = False  # the client went in the middle of its request
         self.deadline: asyncio.Timeout | None = None
         self._bytes = 0
         self._receive, self._send = receive, send
@@ -102,11 +107,13 @@ class _Exchange:
                 error = too_large(f"more than {self.most} bytes", self.most)["error"]
                 raise ApiError(413, error["field"], error["found"], error["wanted"])
             self.complete = not message.get("more_body", False)
+        elif message["type"] == "http.disconnect" and not self.complete and not self.status:
+            self.cut = True
         return message
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self.status = message["status"]
+            self.status = GONE if self.cut else message["status"]
             if self.deadline is not None:
                 self.deadline.reschedule(None)  # a stream may go on for longer than its first byte takes
         elif message["type"] == "websocket.accept":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -63,9 +64,11 @@ def _shown(found: dict[str, Any], messages: Any) -> dict[str, Any]:
 async def conversations(parts: PartsOf, caller: CallerOf, limit: Limit = 20, cursor: Cursor = None) -> Any:
     """The user's conversations."""
     try:
-        before = float(cursor) if cursor is not None else float("inf")
-    except ValueError as error:
-        raise ApiError(400, "cursor", repr(cursor), "`next` of an earlier answer") from error
+        before = math.inf if cursor is None else float(cursor)
+    except ValueError:
+        before = math.nan
+    if cursor is not None and not math.isfinite(before):
+        raise ApiError(400, "cursor", repr(cursor), "`next` of an earlier answer")
     found = await parts.memory.conversations(caller.user_id, limit + 1, before)
     shown = found[:limit]
     after = repr(shown[-1]["updated_at"]) if len(found) > limit else None

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
-from voicehelper_common import ApiError
+from voicehelper_common import ApiError, Line
 from voicehelper_common.errors import explain
 
 from ..failures import Unavailable
@@ -31,8 +31,17 @@ class TextDocument(BaseModel):
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
-    title: str = Field(min_length=1, max_length=300)
+    title: Line = Field(min_length=1, max_length=300)
     text: str = Field(min_length=1)
+
+
+class _Form(BaseModel):
+    """What a form says beside its file."""
+
+    model_config = ConfigDict(str_strip_whitespace=True)
+
+    title: Line = Field(max_length=300)
+    filename: Line
 
 
 class Taken(BaseModel):
@@ -149,14 +158,15 @@ async def _from_form(request: Request, parts: PartsOf, caller: CallerOf) -> Any:
             raise
         raise ApiError(400, "body", str(error.detail)[:200], "a form with the field `file`, once, and `title`") from error
     try:
-        file, title = form.get("file"), form.get("title") or ""
+        file = form.get("file")
         if not isinstance(file, UploadFile):
             raise ApiError(400, "file", "nothing" if file is None else "a text", "a file")
-        if not isinstance(title, str) or len(title) > 300:
-            found = f"{len(title)} characters" if isinstance(title, str) else "a file"
-            raise ApiError(400, "title", found, "a text of at most 300 characters")
         name = (file.filename or "").replace("\\", "/").rpartition("/")[2][:255]
-        return await parts.intake.take(file.file, name, title.strip(), caller)
+        try:
+            told = _Form.model_validate({"title": form.get("title") or "", "filename": name})
+        except ValidationError as error:
+            raise _invalid(error) from error
+        return await parts.intake.take(file.file, told.filename, told.title, caller)
     finally:
         await form.close()
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from voicehelper_common import ApiError
+from voicehelper_common import ApiError, Line
 
 from .common import Cursor, Limit, OperatorOf, PartsOf, page, place_of
 
@@ -24,7 +24,7 @@ class Login(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    username: str = Field(min_length=1, max_length=64)
+    username: Line = Field(min_length=1, max_length=64)
     password: str = Field(min_length=1, max_length=256, json_schema_extra={"format": "password"})
 
 

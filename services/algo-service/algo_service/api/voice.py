@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import aclosing
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing, contextmanager
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -23,7 +25,36 @@ from .common import caller_of, parts_of
 router = APIRouter()
 PROTOCOL = "voicehelper.v1"
 _WAITING = 64  # frames for a slow client before the answer waits for it
-_WRONG, _POLICY, _BUSY, _FAILED = 1003, 1008, 1013, 1011  # close codes
+OPENING_SECONDS = 15.0  # in which a client says what it wants
+_IDLE, _WRONG, _POLICY, _BUSY, _FAILED = 1001, 1003, 1008, 1013, 1011  # close codes
+
+
+class _Silence(DialogueError):
+    """Nobody has said anything for long."""
+
+
+class _Places:
+    """Who holds spoken conversations with this process, and how many there may be."""
+
+    def __init__(self, most: int, most_of_one: int) -> None:
+        self._most, self._most_of_one = most, most_of_one
+        self._held: Counter[UUID] = Counter()
+
+    def full(self, user: UUID) -> dict[str, Any] | None:
+        """The error where there is no place for a user."""
+        if self._held.total() >= self._most:
+            return error_body("voice", f"{self._most} conversations", "fewer at the same time")
+        if self._held[user] >= self._most_of_one:
+            return error_body("voice", f"{self._most_of_one} conversations of this user", "fewer at the same time")
+        return None
+
+    @contextmanager
+    def taken(self, user: UUID) -> Iterator[None]:
+        self._held[user] += 1
+        try:
+            yield
+        finally:
+            self._held -= Counter([user])  # which forgets users who have none
 
 
 class _Line:
@@ -33,11 +64,14 @@ class _Line:
         self._socket = socket
         self._queue: asyncio.Queue[dict[str, Any] | tuple[bytes, int]] = asyncio.Queue(_WAITING)
         self._rate = 0
+        self._active = time.monotonic()  # when somebody last said something
 
     async def tell(self, event: dict[str, Any]) -> None:
+        self._active = time.monotonic()
         await self._queue.put(event)
 
     async def play(self, samples: bytes, rate: int) -> None:
+        self._active = time.monotonic()
         await self._queue.put((samples, rate))
 
     def silence(self) -> None:
@@ -50,6 +84,16 @@ class _Line:
 
     async def played(self) -> None:
         """The client plays; when it has, is not known here."""
+
+    async def watch(self, most: float) -> None:
+        """Wait until nothing was said for so many seconds.
+
+        Raises:
+            _Silence: that is so.
+        """
+        while (left := self._active + most - time.monotonic()) > 0:
+            await asyncio.sleep(left)
+        raise _Silence("voice", f"nothing said for {most:g} s", "a conversation")
 
     async def pump(self) -> None:
         """Send what there is, until the client has gone."""
@@ -94,23 +138,24 @@ async def stream(socket: WebSocket) -> None:
     """
     parts = parts_of(socket)
     await socket.accept(PROTOCOL if PROTOCOL in socket.scope.get("subprotocols", ()) else None)
-    slots: asyncio.Semaphore = socket.app.state.__dict__.setdefault("streams", asyncio.Semaphore(parts.settings.voice_streams))
+    settings = parts.settings
+    places: _Places = socket.app.state.__dict__.setdefault("streams", _Places(settings.voice_streams, settings.voice_streams_per_user))
     try:
         caller = await caller_of(parts, socket.headers.get("x-user-id", ""))
     except (ApiError, Unavailable) as error:
         body = error.body if isinstance(error, ApiError) else error.as_error().body
         await _refuse(socket, body, _POLICY if isinstance(error, ApiError) else _FAILED)
         return
-    if slots.locked():
-        await _refuse(socket, error_body("voice", f"{parts.settings.voice_streams} conversations", "fewer at the same time"), _BUSY)
+    if full := places.full(caller.user_id):
+        await _refuse(socket, full, _BUSY)
         return
-    async with slots:
+    with places.taken(caller.user_id):
         try:
             await _hold(socket, parts, caller)
         except WebSocketDisconnect:
             pass
         except DialogueError as error:
-            await _refuse(socket, error.body, _FAILED)
+            await _refuse(socket, error.body, _IDLE if isinstance(error, _Silence) else _FAILED)
 
 
 async def _hold(socket: WebSocket, parts: Parts, caller: Caller) -> None:
@@ -118,9 +163,13 @@ async def _hold(socket: WebSocket, parts: Parts, caller: Caller) -> None:
 
     Raises:
         WebSocketDisconnect: it went.
-        DialogueError: it cannot go on, or the client sent what it must not.
+        DialogueError: it cannot go on, the client sent what it must not, or nobody says anything.
     """
-    conversation_id, waiting = await _opening(socket)
+    try:
+        async with asyncio.timeout(OPENING_SECONDS):
+            conversation_id, waiting = await _opening(socket)
+    except TimeoutError as error:
+        raise _Silence("frame", f"none in {OPENING_SECONDS:g} s", "audio, or a JSON object") from error
     line = _Line(socket)
     async with Voice(parts.settings.tts_url) as voice:
         dialogue = Dialogue(parts.settings.speech_url, voice, _Asker(parts, caller, conversation_id), line)
@@ -131,7 +180,7 @@ async def _hold(socket: WebSocket, parts: Parts, caller: Caller) -> None:
             while samples := await _samples(socket):
                 dialogue.hear(samples)
 
-        tasks = [asyncio.create_task(work) for work in (listen(), dialogue.run(), line.pump())]
+        tasks = [asyncio.create_task(work) for work in (listen(), dialogue.run(), line.pump(), line.watch(parts.settings.voice_idle))]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
