@@ -11,6 +11,7 @@ from typing import Any
 from fastapi import FastAPI, Request, WebSocket
 from pydantic import BaseModel
 from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
 
 from voicehelper_common import ApiError, create_app
 
@@ -62,8 +63,9 @@ def make(settings: Settings) -> FastAPI:
     async def transcribe(request: Request) -> Transcript:
         """The text of a recording: a file as the body or as the field `file` of a form, or `audio/pcm;rate=16000;channels=1` (s16le)."""
         began = time.perf_counter()
-        data, kind = await _recording(request)
-        segments, language, duration = await recognition.transcribe(partial(decode, data, kind, settings.max_audio_seconds))
+        async with recognition.place():
+            data, kind = await _recording(request, settings.max_request_bytes)
+            segments, language, duration = await recognition.transcribe(partial(decode, data, kind, settings.max_audio_seconds))
         pieces = [Piece(text=piece.text, start=round(piece.start, 3), end=round(piece.end, 3)) for piece in segments if piece.text]
         return Transcript(
             text=" ".join(piece.text for piece in pieces),
@@ -80,15 +82,23 @@ def make(settings: Settings) -> FastAPI:
     return app
 
 
-async def _recording(request: Request) -> tuple[bytes, str]:
-    """The audio of a request and its content type."""
+async def _recording(request: Request, most: int) -> tuple[bytes, str]:
+    """The audio of a request, which is of at most `most` bytes, and its content type."""
     kind = request.headers.get("content-type", "")
     if not kind.startswith("multipart/form-data"):
         if not kind.startswith(("audio/", "application/octet-stream", "video/ogg")):
             raise ApiError(415, "content-type", repr(kind[:60]) if kind else "nothing", "audio/wav, audio/pcm, … or multipart/form-data")
         return await request.body(), kind
-    async with request.form(max_files=1, max_fields=8) as form:
+    parser = MultiPartParser(request.headers, request.stream(), max_files=1, max_fields=8)
+    parser.spool_max_size = most  # in memory, like any other body: /tmp is too small for those of all who may wait
+    try:
+        form = await parser.parse()
+    except MultiPartException as error:
+        raise ApiError(400, "body", "a form that cannot be read", "multipart/form-data with one file") from error
+    try:
         file: Any = form.get("file")
         if not isinstance(file, UploadFile):
             raise ApiError(400, "file", "nothing" if file is None else "a text", "a recording in the field `file`")
         return await file.read(), file.content_type or "application/octet-stream"
+    finally:
+        await form.close()

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager
 from typing import TypeVar
 
 import numpy as np
@@ -33,7 +34,8 @@ class Recognition:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.name = settings.engine
-        self._gate = Gate("transcriptions", settings.workers, settings.max_queue)
+        self._places = Gate("transcriptions", settings.workers + settings.max_queue, 0)
+        self._turns = asyncio.Semaphore(settings.workers)  # the pool has a line of its own, in which streams would wait behind all
         self._pool = ThreadPoolExecutor(settings.workers, "recognition")
         self._engine: engines.Engine | None = None
         self._streams = 0
@@ -54,16 +56,24 @@ class Recognition:
         """End the threads when they are done."""
         self._pool.shutdown(cancel_futures=True)
 
+    def place(self) -> AbstractAsyncContextManager[None]:
+        """A place in line, to be held from before a recording is read: so many are in memory at most.
+
+        Raises:
+            ApiError: 429, all are taken.
+        """
+        return self._places.enter()
+
     async def transcribe(self, prepare: Callable[[], Audio]) -> tuple[list[engines.Segment], str, float]:
-        """A recording's segments, language, and length in seconds.
+        """A recording's segments, language, and length in seconds; its caller holds a place.
 
         Args:
             prepare: gives the samples; runs in a thread as well, since decoding takes its time.
 
         Raises:
-            ApiError: 429, too many are waiting; or what `prepare` raises.
+            ApiError: what `prepare` raises.
         """
-        async with self._gate.enter():
+        async with self._turns:
             return await self.run(lambda: self._transcribe(prepare()))
 
     def _transcribe(self, audio: Audio) -> tuple[list[engines.Segment], str, float]:

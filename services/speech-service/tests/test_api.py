@@ -1,4 +1,6 @@
+import asyncio
 import json
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -73,6 +75,61 @@ def test_more_than_may_wait_are_refused_and_the_rest_is_served(service, wav, agr
         answers = list(pool.map(lambda _: post(url, wav), range(6)))
     assert {answer.status_code for answer in answers} == {200, 429}
     assert all(agreement(answer.json()["text"]) > 0.9 for answer in answers if answer.status_code == 200)
+
+
+def listening(**settings):
+    """An application whose engine hears nothing, and a client of it in this process."""
+    app = make(Settings(**settings))
+
+    async def transcribe(prepare):
+        return [], "en", float(len(prepare.args[0]))
+
+    app.state.recognition.transcribe = transcribe
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://speech", headers={"content-type": "audio/wav"})
+
+
+def test_a_recording_is_not_read_before_it_has_a_place():
+    begun, read = [], []
+
+    async def ask():
+        go_on = asyncio.Event()
+
+        async def slowly():
+            begun.append(1)
+            yield b"RI"
+            await go_on.wait()
+            yield b"FF"
+
+        async def noticed():
+            read.append(1)
+            yield b"RIFF"
+
+        async with listening(workers=1, max_queue=1) as client:
+            slow = [asyncio.create_task(client.post("/transcribe", content=slowly())) for _ in range(2)]
+            while len(begun) < 2:
+                await asyncio.sleep(0.01)
+            refused = await client.post("/transcribe", content=noticed())
+            assert refused.status_code == 429 and refused.headers["retry-after"] and not read
+            go_on.set()
+            assert [answer.status_code for answer in await asyncio.gather(*slow)] == [200, 200]
+            assert (await client.post("/transcribe", content=noticed())).status_code == 200
+
+    asyncio.run(ask())
+
+
+def test_a_form_is_never_put_on_the_disk(monkeypatch):
+    def fail(_):
+        raise AssertionError("on the disk")
+
+    monkeypatch.setattr(tempfile.SpooledTemporaryFile, "rollover", fail)
+
+    async def ask():
+        async with listening() as client:
+            del client.headers["content-type"]
+            return await client.post("/transcribe", files={"file": ("a.wav", bytes(19 * 2**20), "audio/wav")})
+
+    answer = asyncio.run(ask())
+    assert (answer.status_code, answer.json()["duration"]) == (200, 19 * 2**20)
 
 
 def test_what_it_measures(url):
