@@ -16,7 +16,8 @@ def secret_objects(specifications: dict[str, Specification], user: str) -> dict[
     """The Secrets by name, as the role platform_secrets has them: {namespace, secrets, plain} or {namespace, certificate}.
 
     An entry's `objects` are `namespace/Secret/key`, or `namespace/Secret` for a certificate; the namespace is a key of platform_namespaces.
-    Beside `X_PASSWORD` stands `X_USER`, the entry's `user` where it has one (empty: none), and beside the key of the bucket's user NAME, in the Secret NAME-s3, its name.
+    Beside `X_PASSWORD` stands `X_USER`, the entry's `user` where it has one (empty: none), and beside the key of the bucket's user NAME, in
+    the Secret NAME-s3, its name.
 
     Args:
         specifications: entries of site_secrets by name.

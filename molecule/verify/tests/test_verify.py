@@ -12,7 +12,8 @@ CHECKS = {
     *("packet_filter", "kubelet_certificate", "load_balancer", "storage", "volumes", "encryption", "metrics", "cron_jobs"),
     *("certificates", "rotation"),
 }
-SYSTEMS = set(yaml.safe_load((REPOSITORY / "group_vars/all/modes.yml").read_text())["deploy_modes"]["full"])
+MODES = yaml.safe_load((REPOSITORY / "group_vars/all/modes.yml").read_text())
+SYSTEMS = {*MODES["deploy_modes"]["full"], *MODES["deploy_mode_services"]["full"]}
 
 
 @pytest.fixture(scope="module")

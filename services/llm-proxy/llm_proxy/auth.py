@@ -12,12 +12,14 @@ from litellm.proxy._types import LitellmUserRoles, ProxyException, UserAPIKeyAut
 from .accounts import accounts
 
 
-async def user_api_key_auth(request: Request, api_key: str) -> UserAPIKeyAuth:
-    """The client whose key was sent.
+async def user_api_key_auth(request: Request, api_key: str | None) -> UserAPIKeyAuth:
+    """The client whose key was sent; LiteLLM gives none where no header has one.
 
     Raises:
-        ProxyException: 401 unknown key, 429 its budget is used up.
+        ProxyException: 401 no key or an unknown one, 429 its budget is used up.
     """
+    if not api_key:
+        raise ProxyException("authorization: found no key, wanted Bearer and a key of this proxy", "auth_error", "authorization", 401)
     if _same(api_key, os.environ["LITELLM_MASTER_KEY"]):
         return UserAPIKeyAuth(api_key=_label(api_key), key_alias="master", user_role=LitellmUserRoles.PROXY_ADMIN)
     found = None
