@@ -129,7 +129,7 @@ class Status:
     def _systems(self) -> Iterator[Task]:
         for system in self.cluster.systems:
             if not system.whole:
-                yield Task(system.name, system.why, f"docs/how-to/operate-{system.name}.md")
+                yield Task(system.name, system.why, f"docs/how-to/operate-{system.name.replace('_', '-')}.md")
 
     def _room(self) -> Iterator[Task]:
         for room in self.rooms:
@@ -279,6 +279,7 @@ def backups(jobs: Iterable[Mapping[str, Any]], restored: Mapping[str, Any], now:
             last = job.get("status", {}).get("lastSuccessfulTime")
             hours = _hours(now - datetime.fromisoformat(last)) if last else None
             job_hours = _hours(now - datetime.fromisoformat(job["metadata"]["creationTimestamp"]))
+            system = system.replace("-", "_")  # an object's name has no other way to say it
             found.append(Backup(system, hours, age if system in proven else None, job["spec"]["schedule"], job_hours))
     return sorted(found, key=lambda backup: backup.system)
 

@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime
 
+import yaml
+
 from bootstrap.nodes.cluster import Cluster, Node, System
 from bootstrap.nodes.etcd import Etcd
 from bootstrap.nodes.status import Backup, Room, Status, backups, room, text
@@ -82,6 +84,8 @@ def test_ages_of_backups_come_from_jobs_and_of_restores_from_the_last_report():
     other = {"metadata": {"name": "logs", "creationTimestamp": "2026-01-01T12:00:00Z"}, "spec": {"schedule": "0 0 * * *"}}
     restored = {"time": "2026-01-01T12:00:00Z", "findings": [{"check": "redis", "result": "ok"}, {"check": "minio", "result": "failed"}]}
     now = datetime(2026, 1, 2, 12, tzinfo=UTC)
+    named = job | {"metadata": job["metadata"] | {"name": "faiss-service-backup"}}
+    assert [backup.system for backup in backups([named], restored, now)] == ["faiss_service"]
     assert backups([job, other], restored, now) == [Backup("redis", 2.0, 24.0, "10 * * * *", 24.0)]
     assert backups([job], {"time": restored["time"], "findings": [{"check": "redis", "result": "failed"}]}, now)[0].restored_hours is None
 
@@ -98,3 +102,10 @@ def test_room_is_that_of_the_fullest_volume_and_of_what_pods_ask_for():
     summary = {"pods": [{"volume": [volume, {**volume, "availableBytes": 60}, {"availableBytes": 0, "capacityBytes": 100}]}, {}]}
     pods = [{"spec": {"containers": [{"resources": {"requests": {"cpu": "500m", "memory": "1Gi"}}}, {}]}}]
     assert room(node, summary, pods) == Room("w-1", 10, 100, 0.75, 0.75)
+
+
+def test_every_system_has_the_page_that_it_is_mended_by(project):
+    modes = yaml.safe_load((project / "group_vars/all/modes.yml").read_text())
+    for name in modes["deploy_modes"]["full"]:
+        (task,) = status(Cluster(NODES, WHOLE.etcd, [System(name, {}, why="is away")], pods={})).tasks()
+        assert (project / task.remedy).is_file(), task.remedy
