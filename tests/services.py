@@ -1,5 +1,5 @@
-"""The tests of `services/`, each in a process of its own: pytest in one environment, made once for a lock file; `go test`; and `npm test` of a
-built copy, with the store's Node.js and the machine's Chromium."""
+"""The tests of `services/`, each in a process of its own: pytest in one environment, made once for a lock file; `go test`; and `npm test`
+of a built copy, with the store's Node.js and the machine's Chromium."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 from artifacts import host
+from artifacts.catalogue import Catalogue
 from artifacts.recipes import Cookbook
-from artifacts.store import Store, locked
+from artifacts.store import Store, host_arch, locked
 
 SERVICES = Path(__file__).parents[1] / "services"
 LOCK, OVERRIDES = SERVICES / "requirements-test.txt", SERVICES / "overrides-test.txt"
@@ -67,9 +69,15 @@ def environment() -> str:
 
 
 def test(name: str) -> int:
-    """Run the tests of one service; gives their exit code."""
+    """Run the tests of one service; gives the exit code of the first that fail. A web application may have its server in Go beside it."""
     folder = SERVICES / name
-    return (_go if folder in _holding("go.mod") else _node if folder in _holding("package.json") else _python)(folder)
+    modules = sorted(path.parent for path in [*folder.glob("go.mod"), *folder.glob("server/go.mod")])
+    runs = [partial(_go, module) for module in modules]
+    if folder in _holding("package.json"):
+        runs.append(partial(_node, folder))
+    if folder in _holding("pyproject.toml"):
+        runs.append(partial(_python, folder))
+    return next((code for run in runs if (code := run())), 0)
 
 
 def _python(folder: Path) -> int:
@@ -79,10 +87,14 @@ def _python(folder: Path) -> int:
     return subprocess.run(command, cwd=folder, env={**os.environ, "PYTHONPATH": paths}, check=False).returncode
 
 
+def _go_environment() -> dict[str, str]:
+    toolchain = Cookbook.load(Catalogue.load(), host_arch()).toolchain
+    chosen = {"GOTOOLCHAIN": toolchain, "GOWORK": "off", "GOENV": "off", "GOFLAGS": "-mod=readonly"}
+    return {**os.environ, **host.go_environment(Store.default()), **chosen}
+
+
 def _go(folder: Path) -> int:
-    toolchain = Cookbook.load().toolchain
-    env = {**os.environ, **host.go_environment(Store.default()), "GOTOOLCHAIN": toolchain, "GOWORK": "off", "GOENV": "off"}
-    return subprocess.run(["go", "test", "./..."], cwd=folder, env=env, check=False).returncode
+    return subprocess.run(["go", "test", "./..."], cwd=folder, env=_go_environment(), check=False).returncode
 
 
 def _node(folder: Path) -> int:
@@ -92,8 +104,9 @@ def _node(folder: Path) -> int:
     with tempfile.TemporaryDirectory() as scratch:
         for one in [*_holding("package.json"), SERVICES / "web-common"]:
             shutil.copytree(one, Path(scratch) / one.name, ignore=shutil.ignore_patterns("node_modules", "dist", ".next"))
-        env = {**os.environ, "PATH": f"{node / 'bin'}:{os.environ['PATH']}", "npm_config_cache": f"{scratch}/cache", "NEXT_TELEMETRY_DISABLED": "1"}
-        for one in sorted({SERVICES / "frontend", folder}):  # whose tests' helpers the others use
+        go = _go_environment()  # a portal's tests build its server
+        env = {**go, "PATH": f"{node / 'bin'}:{go['PATH']}", "npm_config_cache": f"{scratch}/cache", "NEXT_TELEMETRY_DISABLED": "1"}
+        for one in dict.fromkeys([SERVICES / "frontend", folder]):  # first it whose tests' helpers the others use
             words = [["ci", "--ignore-scripts", "--no-audit", "--no-fund"], *([["run", "build"], ["test"]] if one == folder else [])]
             for command in words:
                 code = subprocess.run([*npm, *command], cwd=Path(scratch) / one.name, env=env, check=False).returncode
@@ -104,8 +117,9 @@ def _node(folder: Path) -> int:
 
 def main() -> int:
     """All of them, or those that are named; the exit code is 1 if one failed."""
-    environment()
     chosen = sys.argv[1:] or names()
+    if {SERVICES / name for name in chosen} & _holding("pyproject.toml"):
+        environment()
     failed = [name for name in chosen if test(name)]
     if failed:
         print(f"failed: {', '.join(failed)}")

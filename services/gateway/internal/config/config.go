@@ -36,7 +36,9 @@ type Config struct {
 
 	UserRate    int // requests a minute; 0: no limit
 	AddressRate int
-	LoginRate   int
+	LoginRate   int // tries to sign in, of one address
+
+	LoginNameRate int // and for one name, of all addresses
 
 	Redis Redis
 	NATS  NATS
@@ -87,6 +89,7 @@ func Read(getenv func(string) string) (Config, error) {
 		UserRate:       r.number("RATE_LIMIT_USER", 120, 0, 1_000_000),
 		AddressRate:    r.number("RATE_LIMIT_ADDRESS", 600, 0, 1_000_000),
 		LoginRate:      r.number("RATE_LIMIT_LOGIN", 10, 0, 1_000_000),
+		LoginNameRate:  r.number("RATE_LIMIT_LOGIN_NAME", 100, 0, 1_000_000),
 		Redis: Redis{
 			Host: r.text("REDIS_HOST", ""), Port: r.number("REDIS_PORT", 6379, 1, 65535),
 			User: r.text("REDIS_USER", "voicehelper"), Password: r.text("REDIS_PASSWORD", ""),

@@ -195,13 +195,20 @@ func sameHost(origin, host string) bool {
 	return err == nil && at.Host == host
 }
 
-// loginAllowed counts one more try to sign in, of an address and of a name: neither many names nor many addresses help in guessing.
+// loginAllowed counts one more try to sign in. An address has few, whatever the names, and so each name from it. A name has many more in all:
+// many addresses do not help in guessing, yet one alone cannot use up what the owner of a name has.
 func (s *Server) loginAllowed(ctx context.Context, e *exchange, name string) *apierror.Error {
 	digest := sha256.Sum256([]byte(name))
-	for _, key := range []string{"login-address:" + neighbourhood(e.address), "login-name:" + hex.EncodeToString(digest[:16])} {
-		if wait := s.limiter.Allow(ctx, key, limit.Rate(s.config.LoginRate)); wait > 0 {
+	for _, bound := range []struct {
+		key  string
+		rate int
+	}{
+		{"login-address:" + neighbourhood(e.address), s.config.LoginRate}, // first: what it refuses does not count for the name
+		{"login-name:" + hex.EncodeToString(digest[:16]), s.config.LoginNameRate},
+	} {
+		if wait := s.limiter.Allow(ctx, bound.key, limit.Rate(bound.rate)); wait > 0 {
 			s.metrics.refused.WithLabelValues("login rate").Inc()
-			return tooMany("login", s.config.LoginRate, wait)
+			return tooMany("login", bound.rate, wait)
 		}
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -144,6 +145,35 @@ func TestRates(t *testing.T) {
 	if response, _ := g.do(g.request("GET", "/health", "")); response.StatusCode != 200 {
 		t.Errorf("probes are limited: %s", response.Status)
 	}
+}
+
+// One address uses up its own tries, not those of the name it guesses at; many addresses together do meet a limit.
+func TestLoginRates(t *testing.T) {
+	g := start(t, says(401, `{"error": {"field": "username", "found": "a", "wanted": "b", "message": "wrong"}}`), func(c *config.Config) {
+		c.LoginRate, c.LoginNameRate = 3, 9
+		c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+	})
+	login := func(from, name string) *http.Request {
+		request := g.request("POST", "/api/v1/auth/token", `{"username": "`+name+`", "password": "p"}`)
+		request.Header.Set("X-Forwarded-For", from)
+		return request
+	}
+	for range 3 {
+		g.refused(login("192.0.2.1", "operator"), 401, "username")
+	}
+	for range 9 { // which count for nobody else
+		g.refused(login("192.0.2.1", "operator"), 429, "login")
+	}
+	g.refused(login("192.0.2.1", "li"), 429, "login")
+	for _, from := range []string{"192.0.2.2", "192.0.2.3"} {
+		for range 3 {
+			g.refused(login(from, "operator"), 401, "username")
+		}
+	}
+	if _, said := g.refused(login("192.0.2.4", "operator"), 429, "login"); said != nil && said.Wanted != "9 a minute" {
+		t.Errorf("wanted %q", said.Wanted)
+	}
+	g.refused(login("192.0.2.4", "li"), 401, "username")
 }
 
 func TestFull(t *testing.T) {
