@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from time import perf_counter
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 import orjson
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
@@ -20,7 +20,9 @@ from .batcher import Batcher
 from .encoder import Encoder, normalize
 from .settings import BgeSettings
 
+T = TypeVar("T")
 MOST_TEXTS = 100  # of a request, by the contract
+CLIENT_GONE = 499  # status in metrics and log, as nginx has it; nobody gets it
 _log = logging.getLogger(__name__)
 
 
@@ -93,15 +95,15 @@ def make(settings: BgeSettings) -> FastAPI:
     app.state.lifecycle.require("model", lambda: "" if running else "the model is being loaded")
 
     @app.post("/embed", response_model=EmbedAnswer)
-    async def embed(request: EmbedRequest) -> Response:
+    async def embed(body: EmbedRequest, request: Request) -> Response:
         """One vector a text. 400 for no text, more than 100, or one too long; 429 when too many wait; 503 until the model is loaded."""
         began = perf_counter()
         encoder, batcher = model()
-        for place, text in enumerate(request.texts):
+        for place, text in enumerate(body.texts):
             if len(text) > settings.max_text_characters:
                 raise ApiError(400, f"texts.{place}", f"{len(text)} characters", f"at most {settings.max_text_characters} characters")
-        vectors = await batcher.embed(request.texts, request.batch_size)
-        if settings.bge_normalize if request.normalize is None else request.normalize:
+        vectors = await _while_connected(request, batcher.embed(body.texts, body.batch_size))
+        if settings.bge_normalize if body.normalize is None else body.normalize:
             vectors = normalize(vectors)
         answer = {
             "embeddings": vectors,
@@ -127,3 +129,17 @@ def make(settings: BgeSettings) -> FastAPI:
         )
 
     return app
+
+
+async def _while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """What `work` gives; cancels it when the client goes away, of which nothing else tells a handler."""
+    task = asyncio.ensure_future(work)
+    gone = asyncio.ensure_future(request.receive())  # the body has been read: what comes next is the end of the connection
+    try:
+        await asyncio.wait((task, gone), return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise ApiError(CLIENT_GONE, "connection", "a client that went away", "one that waits for its answer")
+        return task.result()
+    finally:
+        task.cancel()
+        gone.cancel()

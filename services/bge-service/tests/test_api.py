@@ -95,13 +95,13 @@ def test_a_full_queue_refuses_and_goes_on(service):
 
 
 def test_texts_of_a_client_that_went_away_leave_the_queue(service):
-    before = metric(service, "bge_texts_total")
+    before, abandoned = metric(service, "bge_texts_total"), 100
     with pytest.raises(httpx.ReadTimeout):
-        httpx.post(service.base + "/embed", json={"texts": ["word " * 250] * 100}, timeout=httpx.Timeout(30, read=0.5))
+        httpx.post(service.base + "/embed", json={"texts": ["word " * 250] * abandoned}, timeout=httpx.Timeout(30, read=0.5))
     time.sleep(0.5)
     assert httpx.post(service.base + "/embed", json={"texts": ["next"]}, timeout=300).status_code == 200
     assert metric(service, "bge_queue_texts") == 0
-    assert metric(service, "bge_texts_total") - before <= 101
+    assert metric(service, "bge_texts_total") - before - 1 < abandoned  # a batch that was in the model went on
 
 
 def test_nothing_is_served_before_the_model_is_loaded(model):

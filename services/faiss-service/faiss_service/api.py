@@ -22,19 +22,18 @@ from voicehelper_common import ApiError, count, create_app, valid_unicode
 from .files import Damaged
 from .follower import ANCESTORS, LINEAGE, SEQUENCE, Follower, take_back
 from .log import Gone
-from .operations import Add, Clear, Delete, Floats
+from .operations import LONGEST_ID, LONGEST_METADATA, Add, Clear, Delete, Floats, size
 from .settings import FaissSettings
 from .snapshot import Manifest
 from .store import Store
 
 MOST_VECTORS = 1000  # of a request
-LONGEST_METADATA = 16 * 1024  # bytes of one vector's, as JSON
 CATCH_UP = 5.0  # seconds that a reader waits for a change which its caller knows of
 _log = logging.getLogger(__name__)
 
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Vector = list[Number]
-Id = Annotated[str, Field(min_length=1, max_length=512), valid_unicode]
+Id = Annotated[str, Field(min_length=1, max_length=LONGEST_ID), valid_unicode]
 Sequence = Annotated[int, Field(ge=0, description="number of the change; a search with `after` sees it at every member")]
 
 
@@ -128,9 +127,13 @@ def make(settings: FaissSettings) -> FastAPI:
         store = Store(settings, app.state.lifecycle.fail)
         try:
             await store.open()
-            if settings.writes and settings.member_url and not store.sequence:
-                await take_back(settings, store)
-        except (Damaged, OSError, ValueError, httpx.HTTPError) as error:
+            try:
+                if settings.writes and settings.member_url and not store.sequence:
+                    await take_back(settings, store, lambda: app.state.lifecycle.draining)
+            except BaseException:
+                await store.close()
+                raise
+        except Exception as error:
             _log.exception("The index cannot be loaded")
             app.state.lifecycle.fail(str(error))
             return
@@ -213,8 +216,8 @@ def make(settings: FaissSettings) -> FastAPI:
         if body.ids is not None and len(set(body.ids)) != wanted:
             raise ApiError(400, "ids", "an id more than once", "ids that differ")
         for place, item in enumerate(body.metadata or []):
-            if (size := len(_as_json(item, f"metadata.{place}"))) > LONGEST_METADATA:
-                raise ApiError(400, f"metadata.{place}", f"{size} bytes", f"at most {LONGEST_METADATA} bytes as JSON")
+            if (found := _size(item, f"metadata.{place}")) > LONGEST_METADATA:
+                raise ApiError(400, f"metadata.{place}", f"{found} bytes", f"at most {LONGEST_METADATA} bytes as JSON")
         if answer := await at_the_writer(request):
             return answer
         store = the_store()
@@ -284,7 +287,7 @@ def make(settings: FaissSettings) -> FastAPI:
     @app.post("/restore", tags=["operations"])
     async def restore(request: Request, replace: bool = False) -> Saved:
         """Take a backup for the index: compared with its checksums, vector by vector, before anything changes. 409 if vectors are held and
-        `replace` is not true; 400 if the file is not whole. At the writer only."""
+        `replace` is not true; 400 if the file is not whole; 507 if it does not fit on the disk. At the writer only."""
         store = the_store()
         if not settings.writes:
             raise ApiError(409, "member", settings.member, "the writer, ordinal 0")
@@ -292,11 +295,11 @@ def make(settings: FaissSettings) -> FastAPI:
             raise ApiError(409, "replace", f"{len(store.index)} vectors held", "an empty index, or replace=true")
         archive = settings.data_path / f"restore-{uuid.uuid4().hex}.in"
         try:
-            size = 0
+            length = 0
             with archive.open("wb") as file:
                 async for part in request.stream():
-                    size += len(part)
-                    if size > settings.max_restore_bytes:
+                    length += len(part)
+                    if length > settings.max_restore_bytes:
                         raise ApiError(
                             413, "body", f"more than {settings.max_restore_bytes} bytes", f"at most {settings.max_restore_bytes}"
                         )
@@ -304,6 +307,8 @@ def make(settings: FaissSettings) -> FastAPI:
             return _saved(await store.replace(archive, restore=True))
         except Damaged as error:
             raise ApiError(400, "body", str(error), "a backup of an index of this dimension, whole") from error
+        except OSError as error:
+            raise ApiError(507, "storage", str(error), "room on the disk", retry_after=30) from error
         finally:
             archive.unlink(missing_ok=True)
 
@@ -337,11 +342,12 @@ def _saved(manifest: Manifest) -> Saved:
     return Saved(total_vectors=manifest.total_vectors, sequence=manifest.sequence, digest=manifest.digest)
 
 
-def _as_json(item: dict[str, Any], field: str) -> bytes:
+def _size(item: dict[str, Any], field: str) -> int:
     try:
-        return orjson.dumps(item, option=orjson.OPT_SORT_KEYS)
-    except (TypeError, ValueError) as error:  # an integer beyond 64 bits, half a character
-        raise ApiError(400, field, "what JSON of 64-bit numbers and Unicode cannot hold", "a JSON object") from error
+        return size(item)
+    except (TypeError, ValueError) as error:
+        found = "what JSON of 64-bit numbers, Unicode and some 250 levels cannot hold"
+        raise ApiError(400, field, found, "a JSON object") from error
 
 
 def _resident() -> int:

@@ -104,8 +104,11 @@ class Index:
         return digest
 
     def save(self, vectors: Path, items: Path) -> None:
-        """Write it into two files."""
-        faiss.write_index(self._faiss, str(vectors))
+        """Write it into two files. Raises OSError."""
+        try:
+            faiss.write_index(self._faiss, str(vectors))
+        except RuntimeError as error:
+            raise OSError(f"{vectors.name}: {error}") from error
         with items.open("wb") as file:
             file.writelines(self._lines())
 

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 _LENGTHS = struct.Struct("<II")  # of header and vectors, bytes
+LONGEST_ID = 512  # characters
+LONGEST_METADATA = 16 * 1024  # bytes of one vector's, as JSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,15 @@ def encode(operations: Iterable[Operation]) -> bytes:
         data = b"" if vectors is None else np.ascontiguousarray(vectors, "<f4").tobytes()
         parts += [_LENGTHS.pack(len(text), len(data)), text, data]
     return b"".join(parts)
+
+
+def size(metadata: dict[str, Any]) -> int:
+    """Bytes of one vector's metadata as JSON.
+
+    Raises:
+        TypeError: `encode` could not write it: nested too deeply where it will stand, an integer beyond 64 bits, half a character.
+    """
+    return len(orjson.dumps({"metadata": [metadata]})) - len(b'{"metadata":[]}')
 
 
 def decode(data: bytes) -> Iterator[Operation]:

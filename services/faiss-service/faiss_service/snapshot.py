@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 import shutil
 import tarfile
 from collections.abc import Iterator
@@ -39,15 +41,19 @@ class Manifest:
 
 
 def write(folder: Path, index: Index, lineage: str, ancestors: list[str], sequence: int) -> Manifest:
-    """Write `index` below `folder`, whole and synced, or not at all."""
+    """Write `index` below `folder`, whole and synced, or not at all. Raises OSError where it does not fit."""
     fresh = folder / "snapshot.new"
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir()
-    index.save(fresh / _VECTORS, fresh / _ITEMS)
-    files = {name: [(fresh / name).stat().st_size, _sha256(fresh / name)] for name in (_VECTORS, _ITEMS)}
-    manifest = Manifest(lineage, ancestors, sequence, len(index), index.dimension, f"{index.digest:032x}", files)
-    (fresh / _MANIFEST).write_bytes(orjson.dumps(asdict(manifest), option=orjson.OPT_INDENT_2))
-    place(folder, fresh, manifest)
+    try:
+        index.save(fresh / _VECTORS, fresh / _ITEMS)
+        files = {name: [(fresh / name).stat().st_size, _sha256(fresh / name)] for name in (_VECTORS, _ITEMS)}
+        manifest = Manifest(lineage, ancestors, sequence, len(index), index.dimension, f"{index.digest:032x}", files)
+        (fresh / _MANIFEST).write_bytes(orjson.dumps(asdict(manifest), option=orjson.OPT_INDENT_2))
+        place(folder, fresh, manifest)
+    except BaseException:
+        shutil.rmtree(fresh, ignore_errors=True)  # the log needs the room
+        raise
     return manifest
 
 
@@ -106,24 +112,37 @@ def _pack(files: list[tuple[str, IO[bytes]]]) -> Iterator[bytes]:
             file.close()
 
 
-def unpack(archive: Path, folder: Path, dimension: int) -> tuple[Manifest, Index]:
+def unpack(archive: Path, folder: Path, dimension: int, most: int) -> tuple[Manifest, Index]:
     """Put a tar file that `pack` made into `folder`, which it makes, and read it; compared as `read` does.
 
+    Args:
+        archive: the tar file.
+        folder: its caller removes it where this fails.
+        dimension: of the vectors.
+        most: bytes of a snapshot.
+
     Raises:
-        Damaged: it is no such file, or not whole.
+        Damaged: it is no such file, or not whole, or longer.
+        OSError: it does not fit on the disk.
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     try:
         with tarfile.open(archive, "r:") as tar:
             for member in tar:
-                if member.name not in {_MANIFEST, _VECTORS, _ITEMS} or not member.isfile():
+                # Of a sparse one some bytes here are terabytes there.
+                if member.name not in {_MANIFEST, _VECTORS, _ITEMS} or not member.isfile() or member.issparse():
                     raise Damaged(f"the archive holds {member.name!r}, which no snapshot has")
+                if not 0 <= member.size <= most:
+                    raise Damaged(f"the archive holds {member.name!r} of {member.size} bytes, and there may be {most} yet")
+                most -= member.size
+                if member.size > shutil.disk_usage(folder).free:
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), member.name)
                 source = tar.extractfile(member)
                 assert source is not None
                 with (folder / member.name).open("wb") as target:
                     shutil.copyfileobj(source, target, _CHUNK)
-    except (tarfile.TarError, OSError) as error:
+    except tarfile.TarError as error:
         raise Damaged(f"no archive of a snapshot: {error}") from error
     return read(folder, dimension)
 

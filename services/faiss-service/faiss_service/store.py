@@ -1,7 +1,8 @@
 """A durable index: changes go into the log and then into memory; snapshots shorten what a start replays.
 
 Two threads do the work that would stop the event loop: one owns the index in memory (searches, changes), one the log. Searches that wait
-are answered in one call of FAISS, changes that wait share one commit. A snapshot is written beside searches; changes wait for it.
+are answered in one call of FAISS, changes that wait share one commit. A snapshot is written beside searches; changes wait for it. What has
+begun to change memory or disk goes on to its end, though its request be cancelled: a thread cannot be stopped.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -32,8 +33,8 @@ from . import files, snapshot
 from .files import Damaged
 from .index import Hit, Index, centroids
 from .log import Frame, Log
-from .operations import Add, Floats, Operation, Train, decode, encode
-from .settings import FaissSettings
+from .operations import LONGEST_ID, LONGEST_METADATA, Add, Floats, Operation, Train, decode, encode
+from .settings import MOST_LISTS, FaissSettings
 from .snapshot import Manifest
 
 T = TypeVar("T")
@@ -62,7 +63,8 @@ class _Search:
 
 @dataclass(slots=True)
 class _Change:
-    operation: Operation
+    payload: bytes
+    added: int  # vectors
     done: asyncio.Future[tuple[int, int]]
 
 
@@ -75,7 +77,7 @@ class Store:
     """
 
     def __init__(self, settings: FaissSettings, fail: Callable[[str], None]) -> None:
-        """fail: called with the reason when nothing can be written any more, so that the process should end."""
+        """fail: called with the reason when this store can do its work no longer, so that the process should end."""
         self._settings, self._fail = settings, fail
         self._folder = settings.data_path
         self._index_thread = ThreadPoolExecutor(1, "index")
@@ -85,8 +87,10 @@ class Store:
         self._exclusive = asyncio.Lock()  # of changes and snapshots
         self._news = asyncio.Event()  # of a commit; a new one each time
         self._work = {"search": asyncio.Event(), "change": asyncio.Event()}
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._training = False
+        self._tasks: set[asyncio.Task[None]] = set()  # cancelled by the stop
+        self._running: set[asyncio.Task[Any]] = set()  # waited for by the stop
+        self._training = self._closing = False
+        self._broken = ""
         faiss.omp_set_num_threads(settings.threads)
 
     @property
@@ -108,17 +112,18 @@ class Store:
         """
         await asyncio.to_thread(self._open)
         self._note()
-        self._spawn(self._answer_searches())
-        self._spawn(self._commit_changes())
-        self._spawn(self._save_now_and_then())
+        for loop in (self._answer_searches(), self._commit_changes(), self._save_now_and_then()):
+            self._spawn(loop).add_done_callback(self._loop_ended)
         self._train_if_time()
 
     async def close(self) -> None:
-        """Save and let go; what waits is cancelled."""
+        """Save and let go; what waits is cancelled, what has begun is waited for."""
+        self._closing = True
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self.save()
+        await asyncio.gather(*self._tasks, *self._running, return_exceptions=True)
+        if not self._broken:  # else the log knows better than memory
+            await self.save()
         self._log_thread.shutdown()
         self._index_thread.shutdown()
         self._log.close()
@@ -128,7 +133,7 @@ class Store:
         """The best `k` for `query` (dimension), best first.
 
         Raises:
-            ApiError: 429, too many wait.
+            ApiError: 429, too many wait; 503, the process is about to end.
         """
         self._refuse_beyond("searches", len(self._searches))
         item = _Search(query, k, nprobe, asyncio.get_running_loop().create_future())
@@ -140,24 +145,26 @@ class Store:
         """Apply a change that has been checked, once it is on the disk: its number, and how many items it took out or replaced.
 
         Raises:
-            ApiError: 429, too many wait; 507, it does not fit.
+            ApiError: 429, too many wait; 503, the process is about to end; 507, it does not fit.
         """
         self._refuse_beyond("changes", len(self._changes))
-        if isinstance(operation, Add):
-            most = self._settings.max_vectors
-            held = len(self._index) + sum(len(c.operation.ids) for c in self._changes if isinstance(c.operation, Add))
-            if held + len(operation.ids) > most:
-                raise ApiError(507, "vectors", f"{held} vectors held, {len(operation.ids)} more", f"at most {most} vectors")
-        item = _Change(operation, asyncio.get_running_loop().create_future())
+        added = len(operation.ids) if isinstance(operation, Add) else 0
+        held, most = len(self._index) + sum(change.added for change in self._changes), self._settings.max_vectors
+        if added and held + added > most:
+            raise ApiError(507, "vectors", f"{held} vectors held, {added} more", f"at most {most} vectors")
+        # Encoded here, what cannot be is this caller's error and nobody else's.
+        item = _Change(encode([operation]), added, asyncio.get_running_loop().create_future())
         self._changes.append(item)
         self._work["change"].set()
         return await item.done
 
     async def follow(self, data: bytes) -> None:
         """Apply frames of the writer's log. Raises as `Log.extend`."""
-        async with self._exclusive:
-            frames = await self._in(self._log_thread, lambda: self._log.extend(data))
-            await self._apply(frames)
+
+        async def work() -> None:
+            await self._apply(await self._write(lambda: self._log.extend(data)))
+
+        await self._alone(work)
 
     async def frames(self, after: int, wait: float) -> bytes:
         """Frames after number `after`; waits for one up to `wait` seconds. Raises as `Log.read`."""
@@ -179,17 +186,12 @@ class Store:
         return self.sequence >= sequence
 
     async def save(self) -> Manifest:
-        """Write a snapshot, if anything changed since the last one."""
-        async with self._exclusive:
-            if self.saved.sequence == self.sequence:
-                return self.saved
-            before = self.saved
-            with save_seconds.time():
-                what = self._index, self.lineage, self.saved.ancestors, self.sequence
-                manifest = await asyncio.to_thread(snapshot.write, self._folder, *what)
-                await self._in(self._log_thread, lambda: self._turn(manifest, before))
-            self._note()
-            return manifest
+        """Write a snapshot, if anything changed since the last one.
+
+        Raises:
+            OSError: it could not be written; the log has what changed.
+        """
+        return await self._alone(self._save)
 
     async def snapshot(self, fresh: bool) -> tuple[Manifest, Iterator[bytes]]:
         """The newest snapshot as a tar file; `fresh`: of what is held now."""
@@ -207,28 +209,18 @@ class Store:
 
         Raises:
             Damaged: the archive is not whole, or its vectors are not those that were saved.
+            OSError: it does not fit on the disk.
         """
-        async with self._exclusive:
-            fresh = self._folder / "snapshot.in"
-            manifest, index = await asyncio.to_thread(snapshot.unpack, archive, fresh, self._settings.vector_dimension)
-            if restore:
-                if f"{await asyncio.to_thread(index.recount):032x}" != manifest.digest:
-                    raise Damaged("the vectors are not those that were saved")
-                before = [*manifest.ancestors, manifest.lineage, *self.saved.ancestors, self.lineage]
-                ancestors, number = list(dict.fromkeys(before))[-MOST_ANCESTORS:], max(self.sequence, manifest.sequence) + 1
-                manifest = replace(manifest, lineage=_new_lineage(), ancestors=ancestors, sequence=number)
-                (fresh / "manifest.json").write_bytes(orjson.dumps(asdict(manifest), option=orjson.OPT_INDENT_2))
-            await self._in(self._log_thread, lambda: self._adopt(fresh, manifest))
-            await self._in(self._index_thread, lambda: setattr(self, "_index", index))
-            self.sequence = manifest.sequence
-            self._note()
+        manifest = await self._alone(lambda: self._replace(archive, restore))
         self._train_if_time()
         return manifest
 
     # What runs in threads
 
     def _open(self) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
+        if not self._folder.exists():
+            self._folder.mkdir(parents=True)
+            files.sync(self._folder.parent)
         self._lock = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -251,7 +243,7 @@ class Store:
             manifest = snapshot.write(self._folder, Index(self._settings.vector_dimension), _new_lineage(), [], 0)
             files.write(current, manifest.name.encode())
         self.saved, self._index = snapshot.read(self._folder / current.read_text(), self._settings.vector_dimension)
-        self._clean()
+        self._clean(unfinished=True)
         self._log = Log(self._folder, self.saved.lineage, self.saved.sequence)
         for frame in self._log.replay():
             for operation in decode(frame.payload):
@@ -278,8 +270,16 @@ class Store:
         for _ in self._log.replay():
             raise Damaged(f"the log holds changes after {manifest.name} that came from elsewhere")
 
-    def _clean(self, everything: bool = False) -> None:
+    def _room(self) -> int:
+        """Bytes of the largest snapshot of as many vectors as fit, each with the longest id and metadata, and its centroids."""
+        of_vector, of_item = self._settings.vector_dimension * 4 + 64, LONGEST_ID * 6 + LONGEST_METADATA + 128
+        return self._settings.max_vectors * (of_vector + of_item) + MOST_LISTS * of_vector + 2**20
+
+    def _clean(self, unfinished: bool = False, everything: bool = False) -> None:
+        """Remove what is no longer needed. unfinished: what is coming in, too, which only a start knows to be nobody's."""
         for path in self._folder.iterdir():
+            if path.suffix == ".in" and not (unfinished or everything):
+                continue
             kind, _, rest = path.name.partition("-")
             stale = path.suffix in {".new", ".in"}
             if not everything:
@@ -298,12 +298,12 @@ class Store:
             self._searches = [s for s in self._searches if s.nprobe != nprobe]
             if not batch:
                 continue
-            queries, k = np.stack([s.query for s in batch]), max(s.k for s in batch)
             try:
+                queries, k = np.stack([s.query for s in batch]), max(s.k for s in batch)
                 with search_seconds.time():
                     found = await self._in(self._index_thread, lambda q=queries, k=k, n=nprobe: self._index.search(q, k, n))
             except Exception as error:  # it is these searches' end, not that of all to come
-                _settle(batch, error)
+                _settle((item.hits for item in batch), error)
                 continue
             search_batch.observe(len(batch))
             for item, hits in zip(batch, found, strict=True):
@@ -313,47 +313,82 @@ class Store:
     async def _commit_changes(self) -> None:
         while True:
             await self._wait_for("change", self._changes)
-            async with self._exclusive:
-                batch = self._take_changes()
-                payload = encode(item.operation for item in batch)
-                try:
-                    with commit_seconds.time():
-                        number = await self._in(self._log_thread, lambda data=payload: self._log.append(data))
-                except OSError as error:
-                    _log.exception("A change could not be written")
-                    refusal = ApiError(507, "storage", str(error), "room on the disk", retry_after=30)
-                    for item in batch:
-                        if not item.done.done():
-                            item.done.set_exception(refusal)
-                    continue
-                except Damaged as error:
-                    self._fail(str(error))
-                    raise
-                try:
-                    counts = await self._apply([Frame(number, payload)])
-                except Exception as error:  # the log has what memory lacks: a start from it makes them one again
-                    self._fail(f"a change that is in the log could not be applied: {error}")
-                    raise
-            for item, count in zip(batch, counts, strict=True):
-                if isinstance(item.operation, Add):
-                    changed_vectors.inc(len(item.operation.ids))
-                if not item.done.done():
-                    item.done.set_result((number, count))
+            await self._alone(self._commit)
             self._train_if_time()
 
+    async def _commit(self) -> None:
+        batch = self._take_changes()
+        payload = b"".join(item.payload for item in batch)
+        try:
+            with commit_seconds.time():
+                number = await self._write(lambda: self._log.append(payload))
+            counts = await self._apply([Frame(number, payload)])
+        except OSError as error:
+            _log.exception("A change could not be written")
+            _settle((item.done for item in batch), ApiError(507, "storage", str(error), "room on the disk", retry_after=30))
+            return
+        except BaseException as error:
+            _settle((item.done for item in batch), self._refusal(str(error)))
+            raise
+        for item, count in zip(batch, counts, strict=True):
+            changed_vectors.inc(item.added)
+            if not item.done.done():
+                item.done.set_result((number, count))
+
     def _take_changes(self) -> list[_Change]:
-        batch, size = [], 0
-        while self._changes and size < _COMMIT_BYTES:
+        batch, length = [], 0
+        while self._changes and length < _COMMIT_BYTES:
             batch.append(self._changes.pop(0))
-            if isinstance(batch[-1].operation, Add):
-                size += batch[-1].operation.vectors.nbytes
+            length += len(batch[-1].payload)
         return batch
+
+    async def _write(self, work: Callable[[], T]) -> T:
+        try:
+            return await self._in(self._log_thread, work)
+        except Damaged as error:
+            self._break(str(error))
+            raise
+
+    async def _save(self) -> Manifest:
+        if self.saved.sequence == self.sequence:
+            return self.saved
+        before = self.saved
+        with save_seconds.time():
+            what = self._index, self.lineage, self.saved.ancestors, self.sequence
+            manifest = await asyncio.to_thread(snapshot.write, self._folder, *what)
+            await self._in(self._log_thread, lambda: self._turn(manifest, before))
+        self._note()
+        return manifest
+
+    async def _replace(self, archive: Path, restore: bool) -> Manifest:
+        fresh = self._folder / "snapshot.in"
+        try:
+            manifest, index = await asyncio.to_thread(snapshot.unpack, archive, fresh, self._settings.vector_dimension, self._room())
+            if restore:
+                if f"{await asyncio.to_thread(index.recount):032x}" != manifest.digest:
+                    raise Damaged("the vectors are not those that were saved")
+                before = [*manifest.ancestors, manifest.lineage, *self.saved.ancestors, self.lineage]
+                ancestors, number = list(dict.fromkeys(before))[-MOST_ANCESTORS:], max(self.sequence, manifest.sequence) + 1
+                manifest = replace(manifest, lineage=_new_lineage(), ancestors=ancestors, sequence=number)
+                (fresh / "manifest.json").write_bytes(orjson.dumps(asdict(manifest), option=orjson.OPT_INDENT_2))
+            await self._in(self._log_thread, lambda: self._adopt(fresh, manifest))
+        finally:
+            await asyncio.to_thread(shutil.rmtree, fresh, ignore_errors=True)
+        await self._in(self._index_thread, lambda: setattr(self, "_index", index))
+        self.sequence = manifest.sequence
+        self._note()
+        return manifest
 
     async def _apply(self, frames: list[Frame]) -> list[int]:
         def work() -> list[int]:
             return [self._index.apply(operation) for frame in frames for operation in decode(frame.payload)]
 
-        counts = await self._in(self._index_thread, work)
+        try:
+            counts = await self._in(self._index_thread, work)
+        except Exception as error:  # the log has what memory lacks: a start from it makes them one again
+            reason = f"a change that is in the log could not be applied: {error}"
+            self._break(reason)
+            raise Damaged(reason) from error
         self.sequence = frames[-1].sequence
         self._note()
         return counts
@@ -363,7 +398,7 @@ class Store:
             await asyncio.sleep(self._settings.index_save_interval)
             try:
                 await self.save()
-            except OSError:
+            except Exception:
                 _log.exception("The index could not be saved; the log has what changed")
 
     def _train_if_time(self) -> None:
@@ -382,6 +417,8 @@ class Store:
                 _log.info("The index is trained", extra={"lists": lists, "vectors": len(vectors)})
         except ApiError:
             _log.warning("The index could not be trained now; the next change tries again")
+        except Exception:
+            _log.exception("The index could not be trained; the next change tries again")
         finally:
             self._training = False
 
@@ -391,6 +428,8 @@ class Store:
             await self._work[kind].wait()
 
     def _refuse_beyond(self, kind: str, waiting: int) -> None:
+        if self._broken:
+            raise self._refusal(self._broken)
         most = self._settings.waiting_requests
         if waiting >= most:
             raise ApiError(429, "queue", f"{waiting} {kind} waiting", f"fewer than {most}", retry_after=1)
@@ -402,20 +441,54 @@ class Store:
         self._news.set()
         self._news = asyncio.Event()
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
+    async def _alone(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Do it beside no other such work, to its end: who is cancelled in the wait for it leaves the lock to it."""
+        await self._exclusive.acquire()
+        if self._broken:
+            self._exclusive.release()
+            raise self._refusal(self._broken)
+        task = asyncio.create_task(work())
+        self._running.add(task)
+
+        def ended(task: asyncio.Task[T]) -> None:
+            self._running.discard(task)
+            self._exclusive.release()
+
+        task.add_done_callback(ended)
+        return await asyncio.shield(task)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work, name=work.__name__)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
+
+    def _loop_ended(self, task: asyncio.Task[None]) -> None:
+        if not self._closing:
+            error = None if task.cancelled() else task.exception()
+            _log.critical("%s ended", task.get_name(), exc_info=error)
+            self._break(f"{task.get_name()} ended: {error}")
+
+    def _break(self, reason: str) -> None:
+        """Nobody would do the work any more, or memory and disk are no longer one: end the service rather than let callers wait."""
+        self._broken = self._broken or reason
+        self._fail(self._broken)
+        waiting = [*(item.hits for item in self._searches), *(item.done for item in self._changes)]
+        _settle(waiting, self._refusal(self._broken))
+
+    @staticmethod
+    def _refusal(reason: str) -> ApiError:
+        return ApiError(503, "index", reason, "an index in order", retry_after=5)
 
     @staticmethod
     async def _in(thread: ThreadPoolExecutor, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(thread, work)
 
 
-def _settle(batch: list[_Search], error: Exception) -> None:
-    for item in batch:
-        if not item.hits.done():
-            item.hits.set_exception(error)
+def _settle(waiting: Iterable[asyncio.Future[Any]], error: BaseException) -> None:
+    for future in waiting:
+        if not future.done():
+            future.set_exception(error)
 
 
 def _new_lineage() -> str:

@@ -106,6 +106,22 @@ def test_metadata_that_could_not_be_given_back_is_refused(member, metadata):
     assert member.stats()["total_vectors"] == 0
 
 
+def test_metadata_nested_up_to_the_limit_is_held_or_refused_and_writes_go_on(member):
+    found = {}
+    for levels in range(245, 260):
+        metadata = {}
+        for _ in range(levels - 1):
+            metadata = {"a": metadata}
+        answer = member.post("/add", {"ids": ["deep"], "vectors": [V], "metadata": [metadata]})
+        found[levels] = answer.status_code
+        if answer.status_code == 200:
+            assert member.search(np.array(V), k=1)[0]["metadata"] == metadata
+        else:
+            assert answer.json()["error"]["field"] == "metadata.0"
+    assert list(found.values()) == sorted(found.values()) and set(found.values()) == {200, 400}
+    member.add(["next"], vectors(1))
+
+
 def test_what_does_not_fit_is_refused_whole(member):
     member.add([str(n) for n in range(990)], vectors(990))
     answer = member.post("/add", {"vectors": vectors(11).tolist()})

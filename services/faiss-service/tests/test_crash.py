@@ -17,14 +17,14 @@ def adding(member, stop, acknowledged, refused):
         while not stop.is_set() and n < len(data):
             body = {"ids": [f"id-{n}"], "vectors": [data[n].tolist()], "metadata": [{"n": n}]}
             try:
-                if client.post("/add", json=body).status_code == 200:
-                    acknowledged.append(n)
-                else:
-                    refused.append(n)
+                status = client.post("/add", json=body).status_code
             except httpx.TransportError:
+                status = 503
+            if status == 503:  # it is away, or loads
                 if stop.wait(0.05):
                     return
                 continue  # the same again: its id makes that harmless
+            (acknowledged if status == 200 else refused).append(n)
             n += 1
 
 
