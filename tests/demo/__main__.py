@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from string import Template
+from textwrap import shorten
 
 import yaml
 
@@ -82,7 +83,9 @@ def questions(gateway: Gateway, say: Say) -> None:
                 answer += data["text"]
             ended = name == "done"
         titles = [source["title"] for source in sources]
-        say(f"{question}\n      sources {', '.join(titles)} · first token after {first:.1f} s\n      {answer.strip()}")
+        say(question)
+        say(f"   sources {', '.join(titles)} · first token after {first:.1f} s")
+        say(f"   {shorten(answer, 200, placeholder=' …')}")
         wanted(f"a first source called {title}", titles, titles[:1] == [title])
         wanted("an answer that ends", answer, ended and bool(answer.strip()))
 
@@ -109,11 +112,11 @@ def call(gateway: Gateway, recording: bytes, say: Say) -> None:
     order = {"url": address, "token": gateway.token, "recording": base64.b64encode(recording).decode(), "seconds": CALL_SECONDS}
     in_pod = ["exec", "--stdin", "demo-caller", f"--namespace={APPLICATION}", "--", "python3", "-c", (HERE / "call.py").read_text()]
     try:
-        kubectl("apply", "--filename=-", text=manifest)
+        kubectl("apply", f"--namespace={APPLICATION}", "--filename=-", text=manifest)
         kubectl("wait", "pod/demo-caller", f"--namespace={APPLICATION}", "--for=condition=Ready", "--timeout=120s", seconds=130)
         told = json.loads(kubectl(*in_pod, text=json.dumps(order) + "\n", seconds=CALL_SECONDS + 60).splitlines()[-1])
     finally:
-        kubectl("delete", "--ignore-not-found", "--wait=false", "--filename=-", text=manifest)
+        kubectl("delete", f"--namespace={APPLICATION}", "--ignore-not-found", "--wait=false", "--filename=-", text=manifest)
     say(f"it understood: {told['said']}")
     say(f"it answered:   {told['answer']} ({told['spoken_seconds']} s of speech)")
     say(" → ".join(told["states"]))

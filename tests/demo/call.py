@@ -6,6 +6,7 @@ spoken_seconds}. It is run by the image of voice-service, which has what a call 
 
 from __future__ import annotations
 
+import array
 import asyncio
 import base64
 import fractions
@@ -15,13 +16,13 @@ import sys
 import time
 import wave
 
-import numpy as np
 from aiortc import RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamTrack
 from av import AudioFrame, AudioResampler
 from websockets.asyncio.client import connect
 
 FRAME = 0.02  # seconds
+RATE = 48000  # samples a second of what is heard
 LOUD = 300  # mean amplitude of 16 bits: above it, somebody speaks
 
 
@@ -50,7 +51,7 @@ class Mouth(MediaStreamTrack):
 
 
 async def listen(track: MediaStreamTrack, heard: bytearray) -> None:
-    resampler = AudioResampler(format="s16", layout="mono", rate=48000)
+    resampler = AudioResampler(format="s16", layout="mono", rate=RATE)
     while True:
         for part in resampler.resample(await track.recv()):
             heard += bytes(part.planes[0])[: part.samples * 2]
@@ -58,8 +59,9 @@ async def listen(track: MediaStreamTrack, heard: bytearray) -> None:
 
 def loud(heard: bytearray) -> float:
     """Seconds of what was heard that were not silent."""
-    frames = np.frombuffer(bytes(heard[: len(heard) // 1920 * 1920]), "<i2").reshape(-1, 960)
-    return float((np.abs(frames.astype(float)).mean(axis=1) > LOUD).sum() * FRAME)
+    samples = array.array("h", bytes(heard[: len(heard) // 2 * 2]))
+    size = int(RATE * FRAME)
+    return FRAME * sum(sum(map(abs, samples[at : at + size])) / size > LOUD for at in range(0, len(samples), size))
 
 
 async def call(wanted: dict) -> dict:
