@@ -129,7 +129,7 @@ def make(settings: FaissSettings) -> FastAPI:
             await store.open()
             try:
                 if settings.writes and settings.member_url and not store.sequence:
-                    await take_back(settings, store)
+                    await take_back(settings, store, lambda: app.state.lifecycle.draining)
             except BaseException:
                 await store.close()
                 raise

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import time
+from collections.abc import Callable
 
 import httpx
 from prometheus_client import Gauge
 
 from voicehelper_common import http_client
 
-from .files import Damaged
 from .settings import FaissSettings
 from .store import Store
 
 _log = logging.getLogger(__name__)
 MOST_MEMBERS = 10
 _WAIT = 2  # seconds that the writer waits for news before it says that there are none
+NO_SUCH_NAME = {socket.EAI_NONAME, socket.EAI_NODATA}  # not: a name server that does not answer
 SEQUENCE, LINEAGE, ANCESTORS = "X-Sequence", "X-Lineage", "X-Ancestors"
 
 behind = Gauge("faiss_replica_lag", "Changes of the writer that this reader knows of and has not applied")
@@ -60,7 +62,7 @@ class Follower:
             try:
                 await self._step()
                 self._heard, self._refused, self._said = True, "", ""
-            except (httpx.HTTPError, ValueError, Damaged, OSError) as error:
+            except Exception as error:  # whatever it is: a reader that no longer tries would stay behind for good
                 if self._said != (said := str(error) or type(error).__name__):  # once, not at every try
                     _log.warning("The writer cannot be followed: %s", said)
                 self._heard, self._said = False, said
@@ -106,26 +108,51 @@ async def take_over(settings: FaissSettings, store: Store, member: httpx.AsyncCl
         goes_on = number >= store.sequence if theirs == store.lineage else store.lineage in answer.headers[ANCESTORS].split(",")
         if store.sequence and not goes_on:
             raise Loss(f"found change {number} of {theirs}, wanted one that goes on from change {store.sequence} of {store.lineage}")
-        with archive.open("wb") as file:
-            async for part in answer.aiter_bytes():
-                file.write(part)
-    manifest = await store.replace(archive, restore=False)
-    archive.unlink(missing_ok=True)
+        try:
+            with archive.open("wb") as file:
+                async for part in answer.aiter_bytes():
+                    file.write(part)
+            manifest = await store.replace(archive, restore=False)
+        finally:
+            archive.unlink(missing_ok=True)
     _log.info("Another member's snapshot is taken over", extra={"vectors": manifest.total_vectors, "sequence": manifest.sequence})
 
 
-async def take_back(settings: FaissSettings, store: Store) -> None:
-    """At a writer that never held anything: where readers do, its disk was lost; take the index of the one with most changes."""
-    best, most = None, 0
-    for ordinal in range(1, MOST_MEMBERS):
-        url = settings.member_url.format(ordinal)
-        try:
-            async with http_client(base_url=url, timeout=2) as client:
-                sequence = (await client.get("/stats")).raise_for_status().json()["sequence"]
-        except (httpx.HTTPError, KeyError):
-            continue  # no such member, or none that could be asked
-        if sequence > most:
-            best, most = url, sequence
-    if best:
+async def take_back(settings: FaissSettings, store: Store, stopped: Callable[[], bool]) -> None:
+    """At a writer that never held anything: where readers do, its disk was lost; take the index of the one with most changes.
+
+    Whoever does not answer is asked again, up to `take_back_seconds`: it may be loading the very index. In a new cluster all answer that
+    they are empty. stopped: whether the process is to end.
+    """
+    until = time.monotonic() + settings.take_back_seconds
+    held: dict[str, int] = {}  # changes, by the URL of who has them
+    silent_ones = [settings.member_url.format(ordinal) for ordinal in range(1, MOST_MEMBERS)]
+    async with http_client(timeout=2) as client:
+        while silent_ones and not stopped():
+            answers = await asyncio.gather(*(_changes(client, url) for url in silent_ones))
+            held |= {url: number for url, number in zip(silent_ones, answers, strict=True) if number is not None}
+            silent_ones = [url for url in silent_ones if url not in held]
+            if time.monotonic() >= until:
+                break
+            await asyncio.sleep(0.5 if silent_ones else 0)
+    if stopped():
+        return
+    if silent_ones:
+        _log.warning("Members that may hold an index did not answer: %s", ", ".join(silent_ones))
+    best = max(held, key=held.__getitem__, default="")
+    if best and held[best]:
         async with http_client(base_url=best, timeout=60) as client:
             await take_over(settings, store, client)
+
+
+async def _changes(client: httpx.AsyncClient, url: str) -> int | None:
+    """How many a member holds: 0 if there is no such member, none if it does not say."""
+    where = httpx.URL(url)
+    try:
+        async with asyncio.timeout(5):
+            await asyncio.get_running_loop().getaddrinfo(where.host, where.port)
+        return int((await client.get(f"{url}/stats")).raise_for_status().json()["sequence"])
+    except socket.gaierror as error:
+        return 0 if error.errno in NO_SUCH_NAME else None
+    except (httpx.HTTPError, TimeoutError, OSError, ValueError, KeyError, TypeError):
+        return None

@@ -33,6 +33,7 @@ class FaissSettings(Settings):
     max_restore_bytes: int = Field(16 * 2**30, ge=1024, description="longest snapshot that /restore takes")
     max_lag_seconds: float = Field(10, gt=0, description="a reader that is behind for longer is not ready")
     max_stale_seconds: float = Field(300, gt=0, description="a reader that has not heard of its writer for longer is not ready")
+    take_back_seconds: float = Field(120, ge=0, description="seconds that a writer with an empty disk waits for the answers of all readers")
     threads: int = Field(usable_cpus(), ge=1, description="threads of a search; the container's CPUs")
 
     @property

@@ -26,6 +26,7 @@ class Member:
             "threads": 1,
             "max_lag_seconds": PATIENCE,
             "request_timeout": PATIENCE,
+            "take_back_seconds": 0,  # a port that nobody listens on is not known to be nobody's
         } | settings
         self.service: Service | None = None
 

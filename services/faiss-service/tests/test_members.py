@@ -1,12 +1,18 @@
 """One writer and readers that follow it: what `kubectl scale statefulset faiss-service --replicas=3` makes."""
 
+import asyncio
 import shutil
+import socket
 import threading
 import time
 
 import httpx
 import pytest
 from conftest import PATIENCE, vectors
+
+from faiss_service import follower
+from faiss_service.follower import take_back
+from faiss_service.settings import FaissSettings
 
 
 def wait(condition, seconds=PATIENCE):
@@ -157,6 +163,7 @@ def test_a_writer_that_lost_its_disk_takes_the_index_back_from_a_reader(members,
     wait(lambda: readers[0].stats()["digest"] == before["digest"])
     writer.kill()
     shutil.rmtree(writer.folder)
+    writer.settings["take_back_seconds"] = 5
     writer.start()
     after = writer.stats()
     assert (after["digest"], after["lineage"], after["sequence"]) == (before["digest"], before["lineage"], before["sequence"])
@@ -184,6 +191,62 @@ def test_readers_do_not_follow_a_writer_into_its_loss(members, writer, grown):
         assert httpx.post(writer.base + "/restore", params={"replace": True}, content=archive, timeout=PATIENCE).status_code == 200
     else:
         writer.kill()
+        writer.settings["take_back_seconds"] = 5
         writer.start()  # now there is
     wait(lambda: reader.get("/ready").status_code == 200)
     assert writer.stats()["total_vectors"] == 1
+
+
+LOADING, AWAY, NO_DNS, NOBODY = 503, httpx.ConnectTimeout("away"), socket.EAI_AGAIN, socket.EAI_NONAME
+
+
+@pytest.mark.parametrize(
+    ("says", "taken", "bound"),
+    [
+        ({1: [{"sequence": 0}], 2: [{"sequence": 0}]}, None, PATIENCE),  # a new cluster
+        ({}, None, PATIENCE),
+        ({1: [{"sequence": 4}], 2: [{"sequence": 7}]}, 2, PATIENCE),
+        ({1: [LOADING, LOADING, {"sequence": 7}], 2: [{"sequence": 4}]}, 1, PATIENCE),
+        ({1: [AWAY, LOADING, {"sequence": 7}]}, 1, PATIENCE),
+        ({1: [NO_DNS, {"sequence": 7}]}, 1, PATIENCE),
+        ({1: [LOADING], 2: [{"sequence": 4}]}, 2, 1),  # for as long as the setting says
+        ({1: [AWAY], 2: [NO_DNS]}, None, 1),
+    ],
+)
+def test_a_writer_with_an_empty_disk_waits_for_readers_that_may_hold_the_index(monkeypatch, says, taken, bound):
+    settings = FaissSettings(member="f-0", member_url="http://f-{}.test:80", take_back_seconds=bound)
+    found, counts = [], {}
+
+    def next_of(host):
+        member = int(host[2])
+        counts[member] = counts.get(member, -1) + 1
+        lines = says.get(member, [NOBODY])
+        return lines[min(counts[member], len(lines) - 1)]
+
+    now = {}
+
+    def resolve(host, *_, **__):
+        now[host] = next_of(host)
+        if now[host] in (NO_DNS, NOBODY):
+            raise socket.gaierror(now[host], "no name")
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 80))]
+
+    def answer(request):
+        match now[request.url.host]:
+            case httpx.TransportError() as error:
+                raise error
+            case int() as status:
+                return httpx.Response(status)
+            case body:
+                return httpx.Response(200, json=body)
+
+    async def take_over(_, __, client):
+        found.append(client.base_url.host)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    monkeypatch.setattr(follower, "http_client", lambda **options: httpx.AsyncClient(transport=httpx.MockTransport(answer), **options))
+    monkeypatch.setattr(follower, "take_over", take_over)
+    began = time.monotonic()
+    asyncio.run(take_back(settings, None, lambda: False))
+    assert found == ([f"f-{taken}.test"] if taken else [])
+    assert (time.monotonic() - began >= bound) == (bound == 1)  # no longer than someone is awaited
