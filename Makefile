@@ -33,7 +33,7 @@ lab: $(READY) ## Fill the artifact store, make the nodes, run site.yml on them, 
 	@echo 'Remove it wholly:    make down$(if $(filter-out lab,$(TOPOLOGY)), TOPOLOGY=$(TOPOLOGY))'
 
 demo: $(READY) ## Show what the lab's platform does: documents, answers, speech, a call, and its pages in a browser
-	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -qq --no-install-recommends chromium; }
+	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -qq --no-install-recommends chromium fonts-wqy-microhei; }
 	@$(BIN)/python -m tests.demo
 
 test: $(READY) ## The gate: lint, unit and render tests, the lab, the tests of every role
