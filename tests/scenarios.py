@@ -20,7 +20,7 @@ FOLDER = PROJECT / "molecule"
 SHARED = "machine"  # one machine for roles that do not disturb each other
 ALONE = {"certificate_renewal"}  # restart the API server, which others need
 OWN_CONVERGE = ("maintenance", "restore", "site_secrets", "status")  # their tests look at what the whole run does not make
-MOST = 8  # changed scenarios that one gate runs whole: some minutes
+MOST = 5  # changed scenarios that one gate runs whole: some minutes
 # Where roles take files from that are not theirs.
 USED = [PROJECT / "templates", *(PROJECT / "plugins" / kind for kind in ("action", "filter", "lookup", "modules"))]
 _guard = threading.Lock()
