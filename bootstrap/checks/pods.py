@@ -13,11 +13,11 @@ from bootstrap.kube.api import ApiError, KubeApi
 from bootstrap.kube.status import explain
 
 # One look may meet a crowded machine: a finding is red when a second look and the script's patience have not changed it. Who was let in,
-# though, was let in.
+# though, was let in. What a script defines itself has no underscore before its name.
 PRELUDE = r"""
 until=$(($(date +%s) + ${patience:-0}))
-report() { printf '%s\t%s\t%s\n' "$1" "$2" "$(printf %s "$3" | tr '\n\t' '  ')"; }
-settled() {
+_report() { printf '%s\t%s\t%s\n' "$1" "$2" "$(printf %s "$3" | tr '\n\t' '  ')"; }
+_settled() {
   tries=0
   while :; do
     if outcome=$("$@"); then return; fi
@@ -26,14 +26,14 @@ settled() {
     sleep "${pause:-2}"
   done
 }
-answered() { if found=$("$@" 2>&1); then report ok "$what" "$found"; else report failed "$what" "$found"; false; fi; }
-turned_away() {
-  if found=$("$@" 2>&1); then report failed "$what" "was let in: $found"
-  elif printf %s "$found" | grep -q -- "$why"; then report ok "$what" "$found"
-  else report failed "$what" "$found"; false; fi
+_answered() { if found=$("$@" 2>&1); then _report ok "$what" "$found"; else _report failed "$what" "$found"; false; fi; }
+_turned_away() {
+  if found=$("$@" 2>&1); then _report failed "$what" "was let in: $found"
+  elif printf %s "$found" | grep -q -- "$why"; then _report ok "$what" "$found"
+  else _report failed "$what" "$found"; false; fi
 }
-works() { what=$1; shift; settled answered "$@"; printf '%s\n' "$outcome"; }
-refused() { what=$1; why=$2; shift 2; settled turned_away "$@"; printf '%s\n' "$outcome"; }
+works() { what=$1; shift; _settled _answered "$@"; printf '%s\n' "$outcome"; }
+refused() { what=$1; why=$2; shift 2; _settled _turned_away "$@"; printf '%s\n' "$outcome"; }
 """
 _ENDED = ("Succeeded", "Failed")
 _NOT_STARTED = ("StartError", "ContainerCannotRun")
