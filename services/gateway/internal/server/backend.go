@@ -42,6 +42,11 @@ type backend struct {
 }
 
 func (s *Server) newBackend(name string, at *url.URL, transport *http.Transport) *backend {
+	if at != nil && at.Path == "" {
+		root := *at
+		root.Path = "/" // what JoinPath makes of an empty path is relative, and so in the request's first line (golang/go#58605)
+		at = &root
+	}
 	return &backend{name: name, at: at, transport: transport, server: s}
 }
 
