@@ -18,7 +18,7 @@ WANTED = {"first": 3 * sum(FLOOR.values()), "second": 25.0}
 _NAMES = {
     "first": "Blank machines → all nodes Ready, Cilium serving",
     "second": "The same again, nothing to do",
-    "platform": "Tiers 00 to 03 with all eight systems, and verification, on that cluster",
+    "platform": "All systems and services of the default mode, and verification, on that cluster",
     "platform again": "All of site.yml again, verification included",
 }
 _OPERATIONS = {

@@ -1,6 +1,7 @@
 """Verification itself: its report says what was checked, and nothing that it made is left."""
 
 import json
+import re
 import time
 
 import pytest
@@ -13,6 +14,7 @@ CHECKS = {
     *("certificates", "rotation"),
 }
 MODES = yaml.safe_load((REPOSITORY / "group_vars/all/modes.yml").read_text())
+SCRIPTED = re.compile(r"^\s*(?:works|refused) '([^'{]+)'", re.MULTILINE)  # names that no variable is part of
 SYSTEMS = {*MODES["deploy_modes"]["full"], *MODES["deploy_mode_services"]["full"]}
 
 
@@ -25,6 +27,15 @@ def test_every_check_was_made_and_is_well(report):
     assert report["ok"] and report["failed"] == 0
     made = {finding["check"] for finding in report["findings"]}
     assert made - SYSTEMS == CHECKS and "postgresql" in made  # the scenario asks one system, site.yml all
+
+
+def test_no_finding_of_a_script_is_lost(report):
+    targets: dict[str, set[str]] = {}
+    for finding in report["findings"]:
+        targets.setdefault(finding["check"], set()).add(finding["target"])
+    scripts = {name: REPOSITORY / f"roles/{name}/templates/verify.sh.j2" for name in targets.keys() & SYSTEMS}
+    assert scripts
+    assert {name: lost for name, path in scripts.items() if (lost := set(SCRIPTED.findall(path.read_text())) - targets[name])} == {}
 
 
 def test_every_finding_says_what_and_how_long(report):
