@@ -44,14 +44,19 @@ func (s *Server) guard(r route) http.Handler {
 			if refusal.Status == http.StatusUnauthorized {
 				w.Header().Set("WWW-Authenticate", `Bearer realm="voicehelper"`)
 			}
-			if request.ContentLength != 0 {
-				w.Header().Set("Connection", "close") // rather than to read what nobody wants
-			}
-			refusal.Write(w)
+			refuseUnread(w, request, refusal)
 			return
 		}
 		r.serve(w, request, e)
 	})
+}
+
+// refuseUnread answers a request whose body nobody reads: the server would wait for it before the answer goes, until the time for that is over too.
+func refuseUnread(w http.ResponseWriter, request *http.Request, refusal *apierror.Error) {
+	if request.ContentLength != 0 {
+		w.Header().Set("Connection", "close")
+	}
+	refusal.Write(w)
 }
 
 // admit gives what to call when the request has ended, and why it is refused.
@@ -172,7 +177,7 @@ func (s *Server) cors(next http.Handler) http.Handler {
 		}
 		if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
 			if !may {
-				apierror.New(http.StatusForbidden, "Origin", apierror.Quote(origin), "an origin that this site allows").Write(w)
+				refuseUnread(w, r, apierror.New(http.StatusForbidden, "Origin", apierror.Quote(origin), "an origin that this site allows"))
 				return
 			}
 			header.Set("Access-Control-Allow-Methods", "GET, POST, PATCH, DELETE")

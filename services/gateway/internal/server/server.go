@@ -215,7 +215,7 @@ func (s *Server) dispatch(routes []route) http.Handler {
 				if !is {
 					allowed := allow(methods[r.path])
 					w.Header().Set("Allow", allowed)
-					apierror.New(http.StatusMethodNotAllowed, "method", apierror.Quote(request.Method), allowed).Write(w)
+					refuseUnread(w, request, apierror.New(http.StatusMethodNotAllowed, "method", apierror.Quote(request.Method), allowed))
 					return
 				}
 				handler.ServeHTTP(w, request)
@@ -225,7 +225,7 @@ func (s *Server) dispatch(routes []route) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, pattern := mux.Handler(r); pattern == "" || path.Clean(r.URL.Path) != r.URL.Path {
-			notFound(r.URL).Write(w)
+			refuseUnread(w, r, notFound(r.URL))
 			return
 		}
 		mux.ServeHTTP(w, r)

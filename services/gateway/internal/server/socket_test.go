@@ -177,7 +177,7 @@ func TestRefusedSockets(t *testing.T) {
 
 	down := start(t, says(503, `{}`))
 	_, response, err := down.dialSocket("/api/v1/voice/call", &websocket.DialOptions{Subprotocols: []string{bearer + down.sign(userID, token.User)}})
-	if err == nil || response == nil || response.StatusCode != 502 || response.Header.Get("Content-Type") != "application/json" {
+	if err == nil || response == nil || response.StatusCode != 503 || response.Header.Get("Content-Type") != "application/json" {
 		t.Errorf("a backend that refuses: %v, %v", response, err)
 	}
 }
