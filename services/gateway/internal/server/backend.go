@@ -100,6 +100,7 @@ func (s *Server) pass(b *backend, to string, wants answer) func(http.ResponseWri
 				p.Out.URL.RawQuery = query
 				p.Out.Host = ""
 				if wants.again {
+					p.Out.Body, _ = p.In.GetBody()               // bare, as the transport sends only what it knows to be in memory together with the headers
 					p.Out.Header["Idempotency-Key"] = []string{} // the transport's sign for it, which is not sent
 				}
 			},
