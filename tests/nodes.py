@@ -8,7 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from lab import ssh, topology
 from lab.state import Paths
+from tests.chaos import cluster
 
+LEAVE_SECONDS = 300
 MARK = "/run/voicehelper-test-mark"
 # Places where a system that is merely running writes: runtime state, logs, caches, databases, and what a login leaves.
 _ALIVE = ["/proc", "/sys", "/run", "/tmp", "/data", "/etc/cni/net.d"]
@@ -46,6 +48,16 @@ def untouched() -> str:
     found = {node: text.splitlines() for node, text in shell(_TOUCHED).items() if text}
     assert not found, json.dumps(found, indent=1)
     return "no file was written"
+
+
+def settled() -> str:
+    """Return when no pod is on its way out: one that a rollout replaced drains for a while. Raises ClusterError when one stays."""
+    cluster.wait(lambda: not _leaving(), LEAVE_SECONDS, "no pod is being ended")
+    return "no pod is being ended"
+
+
+def _leaving() -> list[str]:
+    return [pod["metadata"]["name"] for pod in cluster.objects("pods", "--all-namespaces") if "deletionTimestamp" in pod["metadata"]]
 
 
 def running() -> dict[str, str]:

@@ -145,6 +145,7 @@ def converge(name: str, options: list[str], _run: Callable) -> Iterator[Step]:
 def again(_run: Callable) -> Iterator[Step]:
     """A second run changes nothing and restarts nothing, and finds all well; nor does a check find anything to do."""
     before: dict = {}
+    yield Step("what was replaced is gone", work=nodes.settled)
     yield Step("note what runs", work=lambda: before.update(nodes.running()) or f"{len(before)} containers and services")
     yield Step("site.yml", playbook("site.yml"), 15 * MINUTE, environment=timed("again"), decisive=True)
     yield Step("nothing changed", work=partial(judged, "again", changed=False))

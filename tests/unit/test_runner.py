@@ -199,7 +199,7 @@ def test_a_whole_and_green_gate_alone_is_remembered(main, arguments, code, kept)
     main(*arguments, all_stages=[named("a", code)])
     assert ("gate" in scenarios.record()) == kept
     if kept:
-        assert scenarios.record()["gate"]["stages"] == {"a": 0}
+        assert set(scenarios.record()["gate"]["stages"]) == {"a"}
         assert set(scenarios.record()["scenarios"]) == set(scenarios.names())
 
 
