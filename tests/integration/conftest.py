@@ -64,7 +64,8 @@ def play(project, tmp_path):
     return run
 
 
-KINDS = [("configmaps", "ConfigMap"), ("secrets", "Secret"), ("leases", "Lease"), ("nodes", "Node")]
+NAMESPACED = [("configmaps", "ConfigMap"), ("secrets", "Secret"), ("leases", "Lease")]
+KINDS = [*NAMESPACED, ("nodes", "Node"), ("persistentvolumes", "PersistentVolume")]
 
 
 class Api(http.server.BaseHTTPRequestHandler):
@@ -92,7 +93,8 @@ class Api(http.server.BaseHTTPRequestHandler):
         elif path.rpartition("/")[2] in dict(KINDS):
             self._answer(200, {"items": [item for name, item in self.objects.items() if name.rpartition("/")[0] == path]})
         elif path.count("/") < 4:
-            self._answer(200, {"resources": [{"name": name, "kind": kind, "namespaced": kind != "Node"} for name, kind in KINDS]})
+            resources = [{"name": name, "kind": kind, "namespaced": (name, kind) in NAMESPACED} for name, kind in KINDS]
+            self._answer(200, {"resources": resources})
         else:
             self._answer(200 if path in self.objects else 404, self.objects.get(path, {"message": f"{path} not found"}))
 

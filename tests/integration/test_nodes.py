@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
+
 import pytest
 import yaml
 
+from plugins.filter import storage
 from tests.scenarios import PROJECT
 
 SITE = {
@@ -86,3 +90,59 @@ def test_a_node_that_goes_is_out_of_the_cluster_before_what_runs_on_every_node_i
     awaited = next(place for place, play in enumerate(plays) if play.get("import_playbook") == "kubernetes.yml")
     dropped = [place for place, play in enumerate(plays) if "drop.yml" in str(play)]
     assert dropped and max(dropped) < awaited
+
+
+FIT = [
+    {
+        "hosts": "controller",
+        "gather_facts": False,
+        "tasks": [
+            {"ansible.builtin.include_role": {"name": "maintenance", "tasks_from": "fit.yml"}},
+            {
+                "ansible.builtin.copy": {
+                    "content": "{{ groups | to_json }}",
+                    "dest": "{{ told }}",
+                    "mode": "0600",
+                }
+            },
+        ],
+    }
+]
+
+
+@pytest.mark.parametrize(
+    ("missing", "claim", "looked_at"),
+    [
+        ("", "", []),  # the others have all volumes of their own
+        ("worker-1", "", ["worker-1"]),
+        ("", "voicehelper-storage/data-minio-3", ["cp-1", "worker-1", "worker-2"]),  # it binds anywhere
+    ],
+)
+def test_disks_that_get_volumes_of_a_node_that_leaves_are_looked_at(run, api, tmp_path, missing, claim, looked_at):
+    def live(volume, owner=""):
+        namespace, _, name = owner.partition("/")
+        place = {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": [volume["node"]]}]}
+        spec = {
+            "capacity": {"storage": volume["size"]},
+            "local": {"path": volume["path"]},
+            "nodeAffinity": {"required": {"nodeSelectorTerms": [place]}},
+            **({"claimRef": {"namespace": namespace, "name": name}} if owner else {}),
+        }
+        meta = {"name": volume["name"], "labels": {"voicehelper.local/system": volume["system"]}}
+        item = {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": meta, "spec": spec, "status": {"phase": "Available"}}
+        api.objects[f"/api/v1/persistentvolumes/{volume['name']}"] = item
+
+    sizing = yaml.safe_load((PROJECT / "group_vars/all/sizing.yml").read_text())["sizing_classes"]
+    systems = storage.data_systems(sizing, {"postgresql": "postgres", "faiss_service": "faiss"})
+    volumes = storage.static_volumes(systems, sizing["minimal"], ["cp-1", "worker-1", "worker-2"], "/data")
+    for volume in volumes:
+        if volume["node"] != missing:
+            live(volume)
+    live({**volumes[0], "node": "gone-1", "name": "minio-gone-1-0"}, claim)
+    (tmp_path / "fit.yml").write_text(yaml.safe_dump(FIT))
+    book = os.path.relpath(tmp_path / "fit", PROJECT / "playbooks")
+    options = ["remove=gone-1", "maintenance_remove=gone-1", f"told={tmp_path / 'told.json'}"]
+    code, text = run(book, *options, there=("cp-1", "worker-1", "worker-2", "gone-1"))
+    assert code == 0, text
+    groups = json.loads((tmp_path / "told.json").read_text())
+    assert sorted(set(groups["left_alone"]) - set(groups.get("disks_left_alone", []))) == looked_at
