@@ -146,14 +146,18 @@ class Lab:
         self.podman("network", "create", *self.podman.labels, *where, self.network)
 
     def _remove_strays(self) -> None:
-        """Nodes that the inventory no longer has go, with their disks."""
-        wanted = {self.container(node.name): node for node in self.topology.nodes}
-        for name in self.podman.containers():
-            if name not in wanted and name != self.depot:
-                self.podman("rm", "--force", "--time=0", "--volumes", name)
-                node = name.removeprefix("voicehelper-")
-                self._remove_disks(node)
-                remove_tree(self.paths.node(node))
+        """Nodes that the inventory no longer has go, with their disks. Raises LabError where the cluster still has one."""
+        wanted = {self.depot, *(self.container(node.name) for node in self.topology.nodes)}
+        strays = {name.removeprefix("voicehelper-") for name in self.podman.containers() if name not in wanted}
+        if still := sorted(strays and strays & workload.members(self.topology.inventory)):
+            raise LabError(
+                f"{', '.join(still)}: found in the cluster, and no longer in the inventory; let it leave first with "
+                f"`lab run playbooks/scale.yml -e remove={still[0]}`, which moves what it holds"
+            )
+        for node in strays:
+            self.podman("rm", "--force", "--time=0", "--volumes", self.container(node))
+            self._remove_disks(node)
+            remove_tree(self.paths.node(node))
 
     def _ensure_node(self, node: Node, existing: dict[str, dict]) -> None:
         name = self.container(node.name)

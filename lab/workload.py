@@ -29,6 +29,18 @@ def kubectl(inventory: Path) -> list[str]:
     return ["env", "NO_PROXY=*", "no_proxy=*", str(path.parent / "bin/kubectl"), f"--kubeconfig={path}"]  # it is on this very machine
 
 
+def members(inventory: Path) -> set[str]:
+    """Names of the nodes of the cluster, none where there is no cluster or nothing of it answers."""
+    if not kubeconfig(inventory).exists():
+        return set()
+    ask = [*kubectl(inventory), "get", "nodes", "--output=name", f"--request-timeout={_ASK_SECONDS}s"]
+    try:
+        answer = subprocess.run(ask, capture_output=True, text=True, timeout=2 * _ASK_SECONDS, check=True).stdout
+    except (subprocess.SubprocessError, OSError):
+        return set()
+    return {line.removeprefix("node/") for line in answer.split()}
+
+
 def now() -> str:
     """This moment as Kubernetes writes it."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

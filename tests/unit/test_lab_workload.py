@@ -72,3 +72,11 @@ def test_waiting_says_what_kubectl_said(site):
 def test_there_is_no_kubectl_without_a_cluster(tmp_path):
     with pytest.raises(LabError, match="no cluster yet"):
         workload.kubectl(tmp_path)
+
+
+def test_members_are_the_nodes_of_a_cluster_that_answers(site):
+    assert workload.members(site) == set()  # kubectl fails
+    (site / "answer").write_text("node/lab-cp-1\nnode/lab-worker-1\n")
+    assert workload.members(site) == {"lab-cp-1", "lab-worker-1"}
+    workload.kubeconfig(site).unlink()
+    assert workload.members(site) == set()
