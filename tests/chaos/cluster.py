@@ -22,6 +22,7 @@ from lab.topology import OWN, load
 PROJECT = Path(__file__).resolve().parents[2]
 PLATFORM = yaml.safe_load((PROJECT / "group_vars/all/platform.yml").read_text())
 NAMESPACE = PLATFORM["platform_namespaces"]["storage"]
+APPLICATION = PLATFORM["platform_namespaces"]["app"]  # and of the AI tier
 DOMAIN = PLATFORM["platform_domain"]
 DATA = yaml.safe_load((PROJECT / "group_vars/all/storage.yml").read_text())["storage_path"]
 AWAY = ("Unable to connect to the server", "was refused", "TLS handshake timeout")  # the request did not reach it
@@ -79,6 +80,12 @@ def shell(node: str, script: str, seconds: float = 60) -> str:
     """Run a script on a node as root; its output. Raises ClusterError with what it said."""
     command = ssh.command(lab().paths, lab().topology.node(node).address, "sudo", "sh", "-eu", "-s")
     return _run(command, script, seconds, f"{node}: {script.splitlines()[0][:80]}")
+
+
+def kill(node: str, container: str) -> None:
+    """SIGKILL for the first process of a container, and with it for all others, with no time to say goodbye."""
+    ask = f"crictl inspect --output go-template --template '{{{{.info.pid}}}}' {container}"
+    shell(node, f"kill -9 $({ask})")
 
 
 def members(workload: str, namespace: str = NAMESPACE) -> list[Member]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from tests.chaos import cluster
 from tests.chaos.cluster import (
     DATA,
     DOMAIN,
@@ -68,10 +69,9 @@ class Event:
 
 
 def kill(hit: Hit) -> None:
-    """SIGKILL for the first process of the container, and with it for all others, with no time to say goodbye."""
+    """The first process of the container gets SIGKILL."""
     for system, leader in hit.leaders.items():
-        ask = f"crictl inspect --output go-template --template '{{{{.info.pid}}}}' {leader.containers[system.container]}"
-        shell(leader.node, f"kill -9 $({ask})")
+        cluster.kill(leader.node, leader.containers[system.container])
 
 
 def drain(hit: Hit) -> None:

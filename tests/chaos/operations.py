@@ -4,6 +4,7 @@ system than docs/reliability.md says of a node that restarts."""
 from __future__ import annotations
 
 import os
+import random
 import re
 import signal
 import subprocess
@@ -13,12 +14,14 @@ from dataclasses import dataclass
 
 from lab.state import LabError
 from tests import stages
-from tests.chaos.cluster import ClusterError, objects
+from tests.chaos.cluster import ClusterError, nodes_ready, objects, shell
 from tests.chaos.events import EVENTS
 from tests.chaos.stream import Stream
 from tests.chaos.systems import SYSTEMS, System
 
 SECONDS = 2400
+_TASKS = 80  # of a reprovision, at least
+_JOINED = "stat --format=%W /etc/kubernetes/kubelet.conf"
 (REBOOTED,) = [event for event in EVENTS if event.name == "node-rebooted"]
 
 
@@ -82,6 +85,18 @@ def killed(playbook: str, *options: str, task: int | str, delay: float = 0.0) ->
                 os.killpg(process.pid, signal.SIGKILL)
                 return line.strip()
     return ""
+
+
+def anew(away: Node, data: str, seed: int) -> None:
+    """Make a node anew, killed once at a task that `seed` chooses: it is as before, and nothing is left to do."""
+    before = shell(away.name, f"{_JOINED} || true")
+    options = ["-e", f"node={away.name}", "-e", f"data={data}", "-e", f"accept={','.join(stopping(away))}"]
+    line = killed("playbooks/reprovision.yml", *options, task=random.Random(seed).randrange(_TASKS))
+    print(f"\n   {away.name}, data={data}, killed at: {line or 'its end'}", flush=True)
+    run("playbooks/reprovision.yml", *options)
+    assert shell(away.name, _JOINED) != before
+    assert nodes_ready() and cordoned() == []
+    assert changed(run("playbooks/scale.yml")) == set()
 
 
 def judge(streams: Sequence[Stream], since: float, away: Node, accepted: Sequence[str] = ()) -> None:

@@ -7,9 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from tests.chaos.cluster import NAMESPACE, PLATFORM, ClusterError, Member, kubectl, members, objects
-
-AI = PLATFORM["platform_namespaces"]["ai"]
+from tests.chaos.cluster import APPLICATION, NAMESPACE, PLATFORM, ClusterError, Member, kubectl, members, objects
 
 
 class Client(Protocol):
@@ -147,8 +145,8 @@ SYSTEMS = [
         name="faiss_service",
         promise="an added vector is in the writer's log on its disk before it is acknowledged; readers follow that log",
         secrets={},
-        namespace=AI,
-        settings={"URL": f"http://faiss-client.{AI}:8081", "WRITER": f"http://faiss-service-0.faiss-service.{AI}:8081"},
+        namespace=APPLICATION,
+        settings={"URL": f"http://faiss-client.{APPLICATION}:8081", "WRITER": f"http://faiss-service-0.faiss-service.{APPLICATION}:8081"},
         spare=0,  # without the writer nothing is written
     ),
 ]

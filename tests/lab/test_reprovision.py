@@ -3,32 +3,17 @@ by an empty one; each run is killed once on its way."""
 
 from __future__ import annotations
 
-import random
 import time
 
 import pytest
 
-from tests.chaos.cluster import lab, nodes_ready, shell, wait
-from tests.chaos.operations import Node, changed, cordoned, deployed, judge, killed, node, run, stopping
+from tests.chaos.cluster import lab, nodes_ready, wait
+from tests.chaos.operations import Node, anew, deployed, judge, node, stopping
 
 pytestmark = pytest.mark.long
 
-TASKS = 80  # of a run, at least
 DEAD_SECONDS = 120  # until the cluster notices
-JOINED = "stat --format=%W /etc/kubernetes/kubelet.conf"
 LAST = [system for system in deployed() if system.name == "neo4j"]  # whose only copy no test gives up
-
-
-def anew(away: Node, data: str, seed: int) -> None:
-    """Make a node anew, killed once on the way: it is as before, and nothing is left to do."""
-    before = shell(away.name, f"{JOINED} || true")
-    options = ["-e", f"node={away.name}", "-e", f"data={data}", "-e", f"accept={','.join(stopping(away))}"]
-    line = killed("playbooks/reprovision.yml", *options, task=random.Random(seed).randrange(TASKS))
-    print(f"\n   {away.name}, data={data}, killed at: {line or 'its end'}")
-    run("playbooks/reprovision.yml", *options)
-    assert shell(away.name, JOINED) != before
-    assert nodes_ready() and cordoned() == []
-    assert changed(run("playbooks/scale.yml")) == set()
 
 
 def of_those_that_stay(streams: list, away: Node) -> list:
