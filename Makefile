@@ -1,6 +1,6 @@
 # From nothing to a running platform: `make lab`. What else there is: `make`.
 .DEFAULT_GOAL := help
-.PHONY: help venv lab demo test bench chaos docs down
+.PHONY: help venv lab demo test bench load chaos docs down
 
 export TOPOLOGY ?= lab
 # What the caller's shell says of other projects is not for this one, and Ansible starts in no locale but one of UTF-8 that is there.
@@ -41,6 +41,9 @@ test: $(READY) ## The gate: lint, unit and render tests, the lab, the tests of e
 
 bench: $(READY) ## Measure on the lab: first run, second run, one more worker; write docs/benchmarks.md
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+load: $(READY) ## Measure how fast the lab's services answer, beside their bare libraries; write its part of docs/benchmarks.md
+	@$(BIN)/python -m tests.load
 
 chaos: $(READY) ## Break the lab's systems under streams of acknowledged writes; write docs/reliability.md
 	@$(BIN)/python -m tests.chaos $(ARGS)

@@ -70,7 +70,8 @@ def again(measured: Callable) -> None:
 
 
 def nodes(size: str, topology: str, measured: Callable) -> None:
-    """A worker joins a cluster of this size, is made anew, and leaves."""
+    """A worker joins a cluster of this size, is made anew, and leaves; as at a site, its nodes have their volumes."""
+    measure.playbooks("volumes", ["playbooks/storage.yml", "playbooks/tiers/00-prerequisites.yml"], topology)
     measure.command("lab", "up", "--topology", topology, "--extra-workers", "1")
     name = [node.name for node in measure.lab(topology).topology.nodes if node.role == "worker"][-1]
     measured(f"joins {size}", ["playbooks/scale.yml", *NO_CHECKS], topology)
@@ -103,7 +104,7 @@ def main() -> int:
             run(results, chosen.parts or list(PARTS))
             RESULTS.parent.mkdir(exist_ok=True)
             RESULTS.write_text(json.dumps(results, indent=1) + "\n")
-        PAGE.write_text(report.page(json.loads(RESULTS.read_text())))
+        PAGE.write_text(report.page(json.loads(RESULTS.read_text()), report.services(PAGE.read_text())))
     except KeyError as missing:
         print(f"bench: {PAGE.name} is not written: {missing} has not been measured on this machine", file=sys.stderr)
         return 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -28,6 +29,7 @@ RUN_SECONDS = 30 * 60
 ADMIN = "kubernetes-admin"
 _SAMPLE_SECONDS = 2
 _SETTLE_SECONDS = 300
+_SETTLE_SAMPLE_SECONDS = 20
 _CALM = 1.5  # processes that want a core, to one
 _COUNT = """
 import glob, json, sys
@@ -57,10 +59,11 @@ def lab(topology: str = OWN) -> Lab:
 
 
 def settle() -> None:
-    """Wait, for a bounded time, until the machine has done what the run before left it to do."""
-    give_up = time.monotonic() + _SETTLE_SECONDS
-    while os.getloadavg()[0] > _CALM * (os.cpu_count() or 1) and time.monotonic() < give_up:
-        time.sleep(_SAMPLE_SECONDS)
+    """Wait, for a bounded time, until the machine has done what the run before left it to do: its load is low, or falls no more."""
+    give_up, before = time.monotonic() + _SETTLE_SECONDS, math.inf
+    while (load := os.getloadavg()[0]) > _CALM * (os.cpu_count() or 1) and load < before and time.monotonic() < give_up:
+        before = load
+        time.sleep(_SETTLE_SAMPLE_SECONDS)
 
 
 def playbooks(name: str, books: Sequence[str], topology: str = OWN) -> dict[str, Any]:

@@ -27,16 +27,53 @@ _OPERATIONS = {
     "leaves": "It leaves (scale.yml)",
 }
 _GROWTH = 1.2  # wanted at most
+_MORE = 0.15  # that a service takes beyond its bare library, wanted at most
 _FEW = 3  # tasks wanted at most on a node that an operation is not about
 
 
-def page(results: dict[str, Any]) -> str:
-    """The page as Markdown."""
+def page(results: dict[str, Any], services: str = "") -> str:
+    """The page as Markdown; `services`: its last section, which `make load` writes."""
     parts = [_head(results), _times(results["runs"]), _meaning(results["runs"]), _nodes(results["runs"]), _tasks(results["runs"])]
     parts += [_stages(results["runs"]["platform again"])]
     parts += [_slowest(results["runs"], name) for name in ("first", "second")]
     parts += [_memory(results["runs"]), _build()]
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(filter(None, [*parts, services.strip()])) + "\n"
+
+
+SERVICES = "## The services under load"
+
+
+def services(text: str) -> str:
+    """The section that `make load` wrote into a page, or nothing."""
+    return SERVICES + text.partition(SERVICES)[2] if SERVICES in text else ""
+
+
+def with_services(text: str, results: dict[str, Any]) -> str:
+    """A page with the section of these results of `make load` at its end."""
+    requests = [
+        (name, *(f"{found[key]:,}" for key in ("p50", "p95", "p99", "rate", "count")), found["errors"])
+        for name, found in results["requests"].items()
+    ]
+    beside = [(name, found["service"], found["bare"], f"{found['more']:+.0%}") for name, found in results["beside"].items()]
+    recall = [(name, f"{share:.1%}") for name, share in results["recall"].items()]
+    return (
+        "\n\n".join(
+            [
+                text.partition(SERVICES)[0].rstrip(),
+                f"{SERVICES}",
+                f"By `make load`, on {results['date']}, in a lab of three nodes, whose cores data systems and clients share. Models "
+                "are the lab's: MiniLM of 384 dimensions, SmolLM2-135M, small engines of speech. Times in milliseconds.",
+                _table(("Request", "p50", "p95", "p99", "A second", "Asked", "Failed"), requests, right=6),
+                "The service beside its bare library in a loop, in turn, by the same image on the same cores; the client's work is in "
+                f"the service's time. Wanted: at most {_MORE:.0%} more.",
+                _table(("Work", "Service", "Library", "More"), beside, right=3),
+                "What is found. Exact search finds what brute force finds; lists trade some of it for time. The English model was not "
+                "trained on Chinese: what it makes of it says nothing about `BAAI/bge-large-zh-v1.5`, which could not be had here.",
+                _table(("Found", "Share"), recall, right=1),
+            ]
+        )
+        + "\n"
+    )
 
 
 def _table(headings: Sequence[str], rows: Sequence[Sequence[Any]], right: int = 1) -> str:

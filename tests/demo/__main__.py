@@ -18,15 +18,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from string import Template
 from textwrap import shorten
+from typing import Any
 
 import yaml
 
-from tests.chaos.cluster import DOMAIN, PROJECT, kubectl
+from tests.chaos.cluster import APPLICATION, DOMAIN, PROJECT, kubectl
 from tests.demo import pages
 from tests.demo.gateway import Gateway
-from tests.demo.reach import APPLICATION, forwarded
+from tests.demo.reach import forwarded
 
 HERE = Path(__file__).parent
+DOCUMENTS = sorted((HERE / "documents").glob("*.md"))
 SHOTS = PROJECT / "docs/images/demo"
 USER = "operator"
 QUESTIONS = {  # question → the document that knows
@@ -102,23 +104,28 @@ def speech(gateway: Gateway, say: Say) -> bytes:
     return recording
 
 
-def call(gateway: Gateway, recording: bytes, say: Say) -> None:
-    """A caller speaks the recording to voice-service and hears the answer."""
+def spoken_call(gateway: Gateway, recording: bytes, seconds: float = CALL_SECONDS) -> dict[str, Any]:
+    """What a caller tells who speaks a recording to voice-service, as tests/demo/call.py has it. Raises ClusterError."""
     deployed = json.loads(kubectl("get", "deployment", "voice-service", f"--namespace={APPLICATION}", "--output=json"))
     image = deployed["spec"]["template"]["spec"]["containers"][0]["image"]
-    service = json.loads(kubectl("get", "service", "gateway", f"--namespace={APPLICATION}", "--output=json"))
     manifest = Template((HERE / "caller.yml").read_text()).substitute(namespace=APPLICATION, domain=DOMAIN, image=image)
-    address = f"ws://gateway.{APPLICATION}:{service['spec']['ports'][0]['port']}/api/v1/voice/call"
-    order = {"url": address, "token": gateway.token, "recording": base64.b64encode(recording).decode(), "seconds": CALL_SECONDS}
+    address = f"ws://gateway.{APPLICATION}:{service_port('gateway')}/api/v1/voice/call"
+    order = {"url": address, "token": gateway.token, "recording": base64.b64encode(recording).decode(), "seconds": seconds}
     in_pod = ["exec", "--stdin", "demo-caller", f"--namespace={APPLICATION}", "--", "python3", "-c", (HERE / "call.py").read_text()]
     try:
         kubectl("apply", f"--namespace={APPLICATION}", "--filename=-", text=manifest)
         kubectl("wait", "pod/demo-caller", f"--namespace={APPLICATION}", "--for=condition=Ready", "--timeout=120s", seconds=130)
-        told = json.loads(kubectl(*in_pod, text=json.dumps(order) + "\n", seconds=CALL_SECONDS + 60).splitlines()[-1])
+        return json.loads(kubectl(*in_pod, text=json.dumps(order) + "\n", seconds=seconds + 60).splitlines()[-1])
     finally:
-        kubectl("delete", f"--namespace={APPLICATION}", "--ignore-not-found", "--wait=false", "--filename=-", text=manifest)
+        kubectl("delete", f"--namespace={APPLICATION}", "--ignore-not-found", "--filename=-", text=manifest)
+
+
+def call(gateway: Gateway, recording: bytes, say: Say) -> None:
+    """A caller speaks the recording to voice-service and hears the answer."""
+    told = spoken_call(gateway, recording)
     say(f"it understood: {told['said']}")
-    say(f"it answered:   {told['answer']} ({told['spoken_seconds']} s of speech)")
+    say(f"it answered:   {told['answer']}")
+    say(f"{told['spoken_seconds']} s of speech, which began {told['first_audio_seconds']} s after the question")
     say(" → ".join(told["states"]))
     wanted("most of what was said", told["said"], len(words(told["said"]) & words(SAID)) / len(words(SAID)) >= ALIKE)
     wanted("an answer that is heard", told, bool(told["answer"]) and told["spoken_seconds"] > 0.5)
@@ -153,7 +160,7 @@ def main() -> int:
             gateway, held = Gateway(url, USER, secret), []
             try:
                 with part("Documents go in") as say:
-                    for path in sorted((HERE / "documents").glob("*.md")):
+                    for path in DOCUMENTS:
                         held.append(gateway.upload(path))
                         say(f"{path.name} can be asked about")
                 with part("Questions are answered from them") as say:

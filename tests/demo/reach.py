@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from lab import workload
-from tests.chaos.cluster import PLATFORM, lab
+from tests.chaos.cluster import APPLICATION, lab
 
-APPLICATION = PLATFORM["platform_namespaces"]["app"]
 _FORWARDING = re.compile(r"Forwarding from 127\.0\.0\.1:(\d+)")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import subprocess
 import time
@@ -12,13 +11,14 @@ import pytest
 import requests
 
 from lab import workload
-from tests.chaos.cluster import DOMAIN, PLATFORM, ClusterError, kubectl, lab, objects, wait
+from tests.chaos.cluster import APPLICATION as NAMESPACE
+from tests.chaos.cluster import NAMESPACE as STORAGE
+from tests.chaos.cluster import ClusterError, kubectl, lab, objects, wait
 from tests.demo.reach import forwarded
+from tests.pods import Pod, running
 
 pytestmark = pytest.mark.long
 
-NAMESPACE = PLATFORM["platform_namespaces"]["app"]
-POD = "guide-client"
 SERVES_SECONDS = 300  # until what was scaled or rolled serves, on a crowded machine
 CLIENT = """
 import json, os, sys, time, urllib.request
@@ -47,59 +47,32 @@ def type_in(line: str, seconds: float = 60) -> str:
     return kubectl(*words, seconds=seconds)
 
 
-def answers() -> list[list[str]]:
-    """What the client saw: service, status or `error`, moment, reason."""
-    return [line.split(maxsplit=3) for line in kubectl("logs", POD, f"--namespace={NAMESPACE}").splitlines()]
-
-
 @pytest.fixture
 def client() -> Iterator[Callable[[], None]]:
     """Asks gateway, bge-service and faiss-service in turn, and gives what asserts that each was always answered."""
-    (toolbox,) = objects("deployment", "toolbox")
-    spec = toolbox["spec"]["template"]["spec"]
-    container = spec["containers"][0] | {"name": "client", "command": ["python3", "-c", CLIENT], "env": []}
-    container.pop("readinessProbe", None)
-    mounted = {mount["name"] for mount in container.get("volumeMounts", [])}
-    volumes = [volume for volume in spec.get("volumes", []) if volume["name"] in mounted]
-    labels = {f"{DOMAIN}/access-{system}": "true" for system in ("gateway", "bge-service", "faiss-service")}
-    pod = {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": POD, "labels": {"app.kubernetes.io/name": POD, **labels}},
-        "spec": {
-            **{key: spec[key] for key in ("securityContext", "enableServiceLinks") if key in spec},
-            "automountServiceAccountToken": False,
-            "restartPolicy": "Never",
-            "containers": [container],
-            "volumes": volumes,
-        },
-    }
+    asks = Pod(
+        "guide-client",
+        "deployment",
+        "toolbox",
+        STORAGE,
+        access=["gateway", "bge-service", "faiss-service"],
+        command=["python3", "-c", CLIENT],
+    )
 
-    def gone() -> None:
-        kubectl("delete", "pod", POD, f"--namespace={NAMESPACE}", "--ignore-not-found", "--grace-period=0", "--force")
+    def answers() -> list[list[str]]:
+        """What it saw: service, status or `error`, moment, reason."""
+        return [line.split(maxsplit=3) for line in asks.lines()]
 
-    gone()
-    kubectl("create", f"--namespace={NAMESPACE}", "--filename=-", text=json.dumps(pod))
-    try:
-        wait(lambda: len({words[0] for words in _well()}) == 3, SERVES_SECONDS, "each service answers")
+    def undisturbed() -> None:
+        before = len(answers())
+        wait(lambda: len(answers()) > before + 6, 60, "the client goes on")
+        bad = [words for words in answers() if float(words[2]) > since and words[1] != "200"]
+        assert not bad, bad[:5]
+
+    with running(asks):
+        wait(lambda: len({words[0] for words in answers() if words[1] == "200"}) == 3, SERVES_SECONDS, "each service answers")
         since = time.time()
-
-        def undisturbed() -> None:
-            before = len(answers())
-            wait(lambda: len(answers()) > before + 6, 60, "the client goes on")
-            bad = [words for words in answers() if float(words[2]) > since and words[1] != "200"]
-            assert not bad, bad[:5]
-
         yield undisturbed
-    finally:
-        gone()
-
-
-def _well() -> list[list[str]]:
-    try:
-        return [words for words in answers() if words[1] == "200"]
-    except ClusterError:  # its pod is not there yet
-        return []
 
 
 @pytest.mark.parametrize(
