@@ -145,10 +145,11 @@ def _systems_carry_it(request: Request, cluster: Cluster) -> Iterator[Finding]:
 
 def _system(request: Request, system: System, node: str, members: Sequence[str]) -> Iterator[Finding]:
     operation, accepted = request.operation, system.name in request.accepted
+    given_up = accepted and set(system.members) == set(members)  # it has no other: without them it says nothing any more
     for reason in system.held:
         waiting = f"Wait until it is whole (playbooks/status.yml): {system.why}. " if system.why else ""
         wanted = f"one that does without {', '.join(members)}"
-        if reason in system.losing and not operation.keeps:
+        if reason in system.losing and not operation.keeps and not given_up:
             yield Finding(
                 node, system.name, reason, wanted, waiting or "It would lose data: move one of its members first, or keep the disk"
             )

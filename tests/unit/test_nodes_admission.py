@@ -74,6 +74,17 @@ def test_what_is_not_safe_is_refused(operation, nodes, of, host, words):
     assert [word for word in words if word not in said] == []
 
 
+SILENT = replace(NEO4J, held=["it does not say how it is"], losing=["it does not say how it is"], whole=False, alone=[])
+
+
+@pytest.mark.parametrize("operation", ["remove", "wipe"])
+def test_a_system_that_was_given_up_may_be_silent_once_its_only_member_has_stopped(operation):
+    assert fatal(asked(operation, "w-1", of=cluster(SILENT)))
+    assert fatal(asked(operation, "w-1", of=cluster(SILENT), accepted=["neo4j"])) == []
+    elsewhere = replace(SILENT, members={"neo4j-0": "w-1", "neo4j-1": "w-2"})
+    assert fatal(asked(operation, "w-1", of=cluster(elsewhere), accepted=["neo4j"]))
+
+
 def test_a_dead_machine_is_replaced_though_it_does_not_answer():
     assert fatal(asked("wipe", "w-1", of=cluster(NATS, away=["w-1"]))) == []
     assert fatal(asked("wipe", "cp-2", of=cluster(NATS, away=["cp-2"], silent=["cp-2"]))) == []
