@@ -111,7 +111,9 @@ class Reader:
             rules = [rule for term in terms for rule in term.get("matchExpressions", []) if rule["key"] == HOSTNAME]
             places = [value for rule in rules for value in rule["values"]]
             if len(places) == 1:
-                claim = item["spec"].get("claimRef")
+                # A claim that let go of it may have another volume by now, under the same name.
+                released = item["status"].get("phase") in ("Released", "Failed")
+                claim = None if released else item["spec"].get("claimRef")
                 yield Volume(item["metadata"]["name"], places[0], f"{claim['namespace']}/{claim['name']}" if claim else "")
 
     def _system(self, one: Mapping[str, Any], placed: Callable[[Mapping[str, Any]], dict[str, str]]) -> System:
