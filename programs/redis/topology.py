@@ -173,9 +173,12 @@ class Cluster:
         return []
 
     def stale(self) -> list[Known]:
-        """Former selves: what is known of hosts where another answers now."""
-        hosts = {m.host: m.id for m in self.members}
-        return [known for known in self.view.known.values() if hosts.get(known.host, known.id) != known.id]
+        """Former selves: what is known of hosts where another answers now. A member tells its name itself: who came later knows none of those
+        that are gone."""
+        hosts, everybody = {m.host: m.id for m in self.members}, [known for m in self.members for known in m.known.values()]
+        names = {known.id: known.host for known in everybody if known.host}
+        found = {known.id: known for known in [*everybody, *self.view.known.values()]}  # the view's word counts
+        return [known for known in found.values() if hosts.get(names.get(known.id, ""), known.id) != known.id]
 
     def replicas_of(self, primary: str) -> list[Member]:
         return [m for m in self.members if m.primary == primary]

@@ -148,6 +148,15 @@ def test_a_member_without_its_volume_gets_its_place_back(site):
     assert site.members[number].primary == former.primary
 
 
+@pytest.mark.parametrize("ignorant", range(6))
+def test_a_former_self_is_forgotten_though_who_came_later_never_heard_its_name(site, ignorant):
+    for number, m in enumerate(site.members):
+        m.known["old"] = topology.Known("old", "10.9.9.9", "" if number == ignorant else "redis-3", site.members[1].id, [])
+    assert {(host, command[2]) for host, command in topology.Cluster(site.members, 1, PORT).steps(True)} == {
+        (m.host, "old") for m in site.members
+    }
+
+
 def test_a_lost_primary_that_nobody_replaced_is_not_forgotten(site):
     number = next(n for n, m in enumerate(site.members) if not m.primary)
     former = lose(site, number)
