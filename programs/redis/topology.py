@@ -175,7 +175,8 @@ class Cluster:
     def stale(self) -> list[Known]:
         """Former selves: what is known of hosts where another answers now. A member tells its name itself: who came later knows none of those
         that are gone."""
-        hosts, everybody = {m.host: m.id for m in self.members}, [known for m in self.members for known in m.known.values()]
+        hosts = {m.host: m.id for m in self.members}
+        everybody = [known for m in self.members for known in m.known.values()]
         names = {known.id: known.host for known in everybody if known.host}
         found = {known.id: known for known in [*everybody, *self.view.known.values()]}  # the view's word counts
         return [known for known in found.values() if hosts.get(names.get(known.id, ""), known.id) != known.id]
