@@ -45,17 +45,20 @@ def machines(site: Site) -> list[Node]:
     return nodes
 
 
-def pods(site: Site, nodes: list[Node]) -> Iterator[Pod]:
-    """Every pod of the site at its busiest: while deployments roll, and with every scheduled job running at once."""
+def pods(site: Site, nodes: list[Node], grown: bool = False) -> Iterator[Pod]:
+    """Every pod of the site at its busiest: while deployments roll, and with every scheduled job running at once.
+
+    :param grown: each autoscaler has chosen its most, else its least.
+    """
     scalers = [item["spec"] for item in site.objects if item["kind"] == "HorizontalPodAutoscaler"]
-    least = {scaler["scaleTargetRef"]["name"]: scaler["minReplicas"] for scaler in scalers}
+    chosen = {scaler["scaleTargetRef"]["name"]: scaler["maxReplicas" if grown else "minReplicas"] for scaler in scalers}
     for item in site.objects:
         spec = item.get("spec", {})
         if item["kind"] == "CronJob":
             spec = spec["jobTemplate"]["spec"]
         if "template" not in spec:
             continue
-        for number in range(_count(item, spec, nodes, least)):
+        for number in range(_count(item, spec, nodes, chosen)):
             yield _pod(f"{item['metadata']['name']}-{number}", item, spec)
     for number, requests in enumerate(BESIDES["anywhere"]):
         yield Pod(f"cluster-{number}", "kube-system", {}, {"tolerations": [{"operator": "Exists"}]}, {"disk": 0, "pods": 1, **requests})
@@ -66,12 +69,12 @@ def limits(pod: Pod) -> float:
     return sum(quantity(container["resources"]["limits"]["memory"]) for container in pod.spec["containers"])
 
 
-def _count(item: dict[str, Any], spec: dict[str, Any], nodes: list[Node], least: dict[str, int]) -> int:
+def _count(item: dict[str, Any], spec: dict[str, Any], nodes: list[Node], chosen: dict[str, int]) -> int:
     if item["kind"] == "DaemonSet":
         return len(nodes)
     if item["kind"] in ("CronJob", "Job"):
         return spec.get("parallelism", 1)
-    replicas = spec.get("replicas", least.get(item["metadata"]["name"], 1))
+    replicas = spec.get("replicas", chosen.get(item["metadata"]["name"], 1))
     if item["kind"] != "Deployment" or spec.get("strategy", {}).get("type") == "Recreate":
         return replicas
     surge = str(spec.get("strategy", {}).get("rollingUpdate", {}).get("maxSurge", "25%"))

@@ -8,6 +8,7 @@ import pytest
 
 from tests.render.fleet import GIB, limits, machines, pods
 from tests.render.packing import Node, Pod, pack, quantity
+from tests.render.rendering import SITES as ALL_SITES
 
 # A lab's class says what a host must have at least, and its nodes share one machine; it proves by running that it fits.
 SITES = ["minimal", "recommended", "prod"]
@@ -48,8 +49,14 @@ def test_every_pod_finds_a_machine_when_any_one_is_lost(make_site, name):
         assert not homeless, f"without {lost}\n{told(homeless, nodes)}"
 
 
-def test_no_namespace_claims_more_than_its_quota(fleet):
-    site, _, wanted = fleet
+def quotas(site):
+    found = {item["metadata"]["namespace"]: item["spec"]["hard"] for item in site.objects if item["kind"] == "ResourceQuota"}
+    assert found
+    return found
+
+
+def beyond(hard, wanted):
+    """What pods claim beyond their namespaces' quotas."""
     claimed = defaultdict(lambda: defaultdict(float))
     for pod in wanted:
         sums = claimed[pod.namespace]
@@ -59,12 +66,21 @@ def test_no_namespace_claims_more_than_its_quota(fleet):
         sums["requests.storage"] += pod.requests["disk"]
         if pod.spec.get("containers") and pod.namespace.startswith("voicehelper"):
             sums["limits.memory"] += limits(pod)
-    quotas = [item for item in site.objects if item["kind"] == "ResourceQuota"]
-    assert quotas
-    for quota in quotas:
-        for what, most in quota["spec"]["hard"].items():
-            used = claimed[quota["metadata"]["namespace"]][what]
-            assert used <= quantity(most), f"{quota['metadata']['namespace']}: {what} {used:.4g} of {most}"
+    sums = [(name, what, claimed[name][what], most) for name, quota in hard.items() for what, most in quota.items()]
+    return [f"{name}: {what} {used:.4g} of {most}" for name, what, used, most in sums if used > quantity(most)]
+
+
+def test_no_namespace_claims_more_than_its_quota(fleet):
+    site, _, wanted = fleet
+    assert not beyond(quotas(site), wanted)
+
+
+@pytest.mark.parametrize("name", ALL_SITES)
+def test_every_autoscaler_may_choose_its_most(make_site, name):
+    site = make_site(name)
+    scaled = {item["metadata"]["namespace"] for item in site.objects if item["kind"] == "HorizontalPodAutoscaler"}
+    hard = {space: quota for space, quota in quotas(site).items() if space in scaled}
+    assert hard and not beyond(hard, pods(site, machines(site), grown=True))
 
 
 def node(name, cpu=4.0, taints=()):

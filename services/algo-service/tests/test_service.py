@@ -557,6 +557,9 @@ async def test_users(world) -> None:
     assert (await world.client.get("/users")).status_code == 401
     assert (await world.client.get("/documents", headers={"X-User-Id": str(uuid4())})).status_code == 401
     assert (await world.client.get("/documents", headers={"X-User-Id": "x"})).status_code == 401
+    for headers, role in ((user, "user"), (world.operator, "operator"), (user | {"X-User-Role": "operator"}, "user")):
+        who = await world.client.get("/auth/user", headers=headers)
+        assert (who.status_code, who.json()) == (200, {"user_id": headers["X-User-Id"], "role": role})
 
     path = f"/users/{user['X-User-Id']}"
     changed = await world.client.patch(path, json={"password": "a-newer-password"}, headers=world.operator)
@@ -566,10 +569,14 @@ async def test_users(world) -> None:
     assert (await world.client.patch(path, json={"disabled": True}, headers=world.operator)).json()["disabled"] is True
     assert (await world.client.post("/auth/verify", json=login | {"password": "a-newer-password"})).status_code == 401
     assert (await world.client.get("/documents", headers=user)).status_code == 401
+    assert (await world.client.get("/auth/user", headers=user)).status_code == 401
     own = f"/users/{world.operator['X-User-Id']}"
     assert (await world.client.delete(own, headers=world.operator)).status_code == 409
     assert (await world.client.patch(own, json={"role": "user"}, headers=world.operator)).status_code == 409
+    assert (await world.client.patch(path, json={"disabled": False}, headers=world.operator)).status_code == 200
+    assert (await world.client.get("/auth/user", headers=user)).status_code == 200
     assert (await world.client.delete(path, headers=world.operator)).status_code == 204
+    assert (await world.client.get("/auth/user", headers=user)).status_code == 401
     assert (await world.client.delete(path, headers=world.operator)).status_code == 404
     for body in (
         {"username": "x y", "password": "a-long-password", "role": "user"},

@@ -9,37 +9,32 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import logging
-import os
-import secrets
-import shutil
 import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import faiss
 import numpy as np
-import orjson
 from prometheus_client import Counter, Gauge, Histogram
 
 from voicehelper_common import ApiError
 from voicehelper_common.metrics import LATENCY_BUCKETS
 
-from . import files, snapshot
+from . import snapshot
+from .disk import Disk
 from .files import Damaged
 from .index import Hit, Index, centroids
-from .log import Frame, Log
-from .operations import LONGEST_ID, LONGEST_METADATA, Add, Floats, Operation, Train, decode, encode
-from .settings import MOST_LISTS, FaissSettings
+from .log import Frame
+from .operations import Add, Floats, Operation, Train, decode, encode
+from .settings import FaissSettings
 from .snapshot import Manifest
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
-MOST_ANCESTORS = 32  # that an index knows of
 _COMMIT_BYTES = 16 * 2**20  # of one commit, about
 
 search_seconds = Histogram("faiss_search_duration_seconds", "Time of one call of FAISS", buckets=LATENCY_BUCKETS)
@@ -49,7 +44,6 @@ save_seconds = Histogram("faiss_save_duration_seconds", "Time of writing a snaps
 vectors_held = Gauge("faiss_vectors", "Vectors in the index")
 log_bytes = Gauge("faiss_log_bytes", "Bytes of the log on the disk")
 sequence_applied = Gauge("faiss_sequence", "Number of the last change that this member has applied")
-saved_at = Gauge("faiss_saved_timestamp_seconds", "When the newest snapshot was written")
 changed_vectors = Counter("faiss_vectors_added_total", "Vectors added or replaced")
 
 
@@ -69,17 +63,16 @@ class _Change:
 
 
 class Store:
-    """The index of one member, in memory and below `settings.data_path`.
+    """The index of one member, in memory and on its disk.
 
     Attributes:
         sequence: number of the last change applied.
-        saved: what the newest snapshot holds.
     """
 
     def __init__(self, settings: FaissSettings, fail: Callable[[str], None]) -> None:
         """fail: called with the reason when this store can do its work no longer, so that the process should end."""
         self._settings, self._fail = settings, fail
-        self._folder = settings.data_path
+        self._disk = Disk(settings)
         self._index_thread = ThreadPoolExecutor(1, "index")
         self._log_thread = ThreadPoolExecutor(1, "log")
         self._searches: list[_Search] = []
@@ -99,6 +92,11 @@ class Store:
         return self._index
 
     @property
+    def saved(self) -> Manifest:
+        """What the newest snapshot holds."""
+        return self._disk.saved
+
+    @property
     def lineage(self) -> str:
         """Of this index; another after a restore."""
         return self.saved.lineage
@@ -110,7 +108,8 @@ class Store:
             Damaged: what is there cannot be used.
             OSError: it cannot be read or written.
         """
-        await asyncio.to_thread(self._open)
+        self._index = await asyncio.to_thread(self._disk.open)
+        self.sequence = self._disk.log.last
         self._note()
         for loop in (self._answer_searches(), self._commit_changes(), self._save_now_and_then()):
             self._spawn(loop).add_done_callback(self._loop_ended)
@@ -126,8 +125,7 @@ class Store:
             await self.save()
         self._log_thread.shutdown()
         self._index_thread.shutdown()
-        self._log.close()
-        os.close(self._lock)
+        self._disk.close()
 
     async def search(self, query: Floats, k: int, nprobe: int) -> list[Hit]:
         """The best `k` for `query` (dimension), best first.
@@ -162,18 +160,18 @@ class Store:
         """Apply frames of the writer's log. Raises as `Log.extend`."""
 
         async def work() -> None:
-            await self._apply(await self._write(lambda: self._log.extend(data)))
+            await self._apply(await self._write(lambda: self._disk.log.extend(data)))
 
         await self._alone(work)
 
     async def frames(self, after: int, wait: float) -> bytes:
         """Frames after number `after`; waits for one up to `wait` seconds. Raises as `Log.read`."""
         news = self._news
-        data = await self._in(self._log_thread, lambda: self._log.read(after))
+        data = await self._in(self._log_thread, lambda: self._disk.log.read(after))
         if not data and wait:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(news.wait(), wait)
-            data = await self._in(self._log_thread, lambda: self._log.read(after))
+            data = await self._in(self._log_thread, lambda: self._disk.log.read(after))
         return data
 
     async def reach(self, sequence: int, wait: float) -> bool:
@@ -198,7 +196,7 @@ class Store:
         if fresh:
             await self.save()
         async with self._exclusive:
-            return self.saved, snapshot.pack(self._folder / self.saved.name)
+            return self.saved, snapshot.pack(self._disk.path())
 
     async def replace(self, archive: Path, *, restore: bool) -> Manifest:
         """Put a snapshot in the place of everything that is held.
@@ -214,81 +212,6 @@ class Store:
         manifest = await self._alone(lambda: self._replace(archive, restore))
         self._train_if_time()
         return manifest
-
-    # What runs in threads
-
-    def _open(self) -> None:
-        if not self._folder.exists():
-            self._folder.mkdir(parents=True)
-            files.sync(self._folder.parent)
-        self._lock = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise Damaged(f"{self._folder}: another process has it") from error
-        try:
-            self._load()
-        except Damaged as error:
-            if self._settings.writes:
-                raise
-            _log.warning("What this reader had is damaged, it begins anew: %s", error)
-            self._clean(everything=True)
-            self._load()
-
-    def _load(self) -> None:
-        current = self._folder / "current"
-        if not current.exists():
-            if found := [path.name for path in self._folder.glob("*-*-*")]:
-                raise Damaged(f"{self._folder}: {found[0]} is there, but nothing says which is current")
-            manifest = snapshot.write(self._folder, Index(self._settings.vector_dimension), _new_lineage(), [], 0)
-            files.write(current, manifest.name.encode())
-        self.saved, self._index = snapshot.read(self._folder / current.read_text(), self._settings.vector_dimension)
-        self._clean(unfinished=True)
-        self._log = Log(self._folder, self.saved.lineage, self.saved.sequence)
-        for frame in self._log.replay():
-            for operation in decode(frame.payload):
-                self._index.apply(operation)
-        self.sequence = self._log.last
-        saved_at.set((self._folder / self.saved.name).stat().st_mtime)
-
-    def _turn(self, manifest: Manifest, before: Manifest) -> None:
-        files.write(self._folder / "current", manifest.name.encode())
-        self.saved = manifest
-        saved_at.set_to_current_time()
-        self._log.rotate()
-        self._log.drop(before.sequence)  # a reader that is not far behind goes on from the log
-        self._clean()
-
-    def _adopt(self, fresh: Path, manifest: Manifest) -> None:
-        snapshot.place(self._folder, fresh, manifest)
-        files.write(self._folder / "current", manifest.name.encode())  # from here on it is the one
-        self._log.close()
-        self.saved = manifest
-        saved_at.set_to_current_time()
-        self._clean()
-        self._log = Log(self._folder, manifest.lineage, manifest.sequence)
-        for _ in self._log.replay():
-            raise Damaged(f"the log holds changes after {manifest.name} that came from elsewhere")
-
-    def _room(self) -> int:
-        """Bytes of the largest snapshot of as many vectors as fit, each with the longest id and metadata, and its centroids."""
-        of_vector, of_item = self._settings.vector_dimension * 4 + 64, LONGEST_ID * 6 + LONGEST_METADATA + 128
-        return self._settings.max_vectors * (of_vector + of_item) + MOST_LISTS * of_vector + 2**20
-
-    def _clean(self, unfinished: bool = False, everything: bool = False) -> None:
-        """Remove what is no longer needed. unfinished: what is coming in, too, which only a start knows to be nobody's."""
-        for path in self._folder.iterdir():
-            if path.suffix == ".in" and not (unfinished or everything):
-                continue
-            kind, _, rest = path.name.partition("-")
-            stale = path.suffix in {".new", ".in"}
-            if not everything:
-                stale |= kind == "snapshot" and path.name != self.saved.name
-                stale |= kind == "log" and rest.partition("-")[0] != self.saved.lineage
-            if stale or (everything and kind in {"current", "snapshot", "log"}):
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-    # What runs on the event loop
 
     async def _answer_searches(self) -> None:
         while True:
@@ -321,7 +244,7 @@ class Store:
         payload = b"".join(item.payload for item in batch)
         try:
             with commit_seconds.time():
-                number = await self._write(lambda: self._log.append(payload))
+                number = await self._write(lambda: self._disk.log.append(payload))
             counts = await self._apply([Frame(number, payload)])
         except OSError as error:
             _log.exception("A change could not be written")
@@ -352,28 +275,18 @@ class Store:
     async def _save(self) -> Manifest:
         if self.saved.sequence == self.sequence:
             return self.saved
-        before = self.saved
         with save_seconds.time():
-            what = self._index, self.lineage, self.saved.ancestors, self.sequence
-            manifest = await asyncio.to_thread(snapshot.write, self._folder, *what)
-            await self._in(self._log_thread, lambda: self._turn(manifest, before))
+            manifest = await asyncio.to_thread(self._disk.write, self._index, self.sequence)
+            await self._in(self._log_thread, lambda: self._disk.turn(manifest))
         self._note()
         return manifest
 
     async def _replace(self, archive: Path, restore: bool) -> Manifest:
-        fresh = self._folder / "snapshot.in"
         try:
-            manifest, index = await asyncio.to_thread(snapshot.unpack, archive, fresh, self._settings.vector_dimension, self._room())
-            if restore:
-                if f"{await asyncio.to_thread(index.recount):032x}" != manifest.digest:
-                    raise Damaged("the vectors are not those that were saved")
-                before = [*manifest.ancestors, manifest.lineage, *self.saved.ancestors, self.lineage]
-                ancestors, number = list(dict.fromkeys(before))[-MOST_ANCESTORS:], max(self.sequence, manifest.sequence) + 1
-                manifest = replace(manifest, lineage=_new_lineage(), ancestors=ancestors, sequence=number)
-                (fresh / "manifest.json").write_bytes(orjson.dumps(asdict(manifest), option=orjson.OPT_INDENT_2))
-            await self._in(self._log_thread, lambda: self._adopt(fresh, manifest))
+            manifest, index = await asyncio.to_thread(self._disk.unpack, archive, restore, self.sequence)
+            await self._in(self._log_thread, lambda: self._disk.adopt(manifest))
         finally:
-            await asyncio.to_thread(shutil.rmtree, fresh, ignore_errors=True)
+            await asyncio.to_thread(self._disk.discard)
         await self._in(self._index_thread, lambda: setattr(self, "_index", index))
         self.sequence = manifest.sequence
         self._note()
@@ -437,7 +350,7 @@ class Store:
     def _note(self) -> None:
         vectors_held.set(len(self._index))
         sequence_applied.set(self.sequence)
-        log_bytes.set(self._log.size)
+        log_bytes.set(self._disk.log.size)
         self._news.set()
         self._news = asyncio.Event()
 
@@ -489,7 +402,3 @@ def _settle(waiting: Iterable[asyncio.Future[Any]], error: BaseException) -> Non
     for future in waiting:
         if not future.done():
             future.set_exception(error)
-
-
-def _new_lineage() -> str:
-    return secrets.token_hex(4)

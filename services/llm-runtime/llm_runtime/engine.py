@@ -82,6 +82,7 @@ def parameters(settings: Settings) -> xllamacpp.CommonParams:
     wanted.hostnames, wanted.port = [settings.socket], 0
     wanted.n_parallel, wanted.n_ctx = settings.slots, settings.slots * settings.context
     wanted.n_predict = settings.max_tokens
+    wanted.sampling.penalty_repeat = settings.repeat_penalty  # where a request says nothing of it
     threads = settings.threads or usable_cpus()
     wanted.cpuparams.n_threads = wanted.cpuparams_batch.n_threads = threads
     wanted.n_threads_http = settings.slots + 4  # a stream holds one; some are left for health and figures

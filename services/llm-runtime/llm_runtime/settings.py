@@ -22,6 +22,7 @@ class Settings(Common):
     slots: int = Field(4, ge=1, le=256, description="requests that are answered at a time")
     context: int = Field(2048, ge=128, le=1_000_000, description="tokens of one request, question and answer together")
     max_tokens: int = Field(512, ge=1, description="longest answer in tokens; requests that ask for more get this many")
+    repeat_penalty: float = Field(1.05, ge=1, le=2, description="how much less likely a token is that is among the last 64; 1: not at all")
     max_queue: int = Field(16, ge=0, le=1000, description="requests that may wait for a slot; more get 429")
     threads: int = Field(0, ge=0, le=256, description="threads of the model; 0: by the container's CPU quota")
     socket: str = Field("/tmp/llama.sock", pattern=r"\.sock$", description="Unix socket between the API and the model's server")

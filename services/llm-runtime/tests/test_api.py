@@ -59,6 +59,14 @@ def test_an_answer_is_no_longer_than_it_may_be(running):
         assert answer["choices"][0]["finish_reason"] == "length"
 
 
+def test_a_small_model_is_kept_from_saying_the_same_over_and_over(running):
+    def said(**wanted):
+        body = {"prompt": "The cat sat on the mat. The cat sat on the mat. The cat", "max_tokens": 32, "temperature": 0, "ignore_eos": True}
+        return ask(running, "completions", **body, **wanted).json()["choices"][0]["text"]
+
+    assert said() == said(repeat_penalty=1.05) != said(repeat_penalty=1)
+
+
 def test_the_model_has_the_name_it_was_given(running):
     assert [model["id"] for model in httpx.get(f"{running.url}/v1/models", headers=HEADERS).json()["data"]] == ["smollm2-135m-instruct"]
 

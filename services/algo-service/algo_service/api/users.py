@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from voicehelper_common import ApiError, Line
 
-from .common import Cursor, Limit, OperatorOf, PartsOf, page, place_of
+from .common import CallerOf, Cursor, Limit, OperatorOf, PartsOf, page, place_of
 
 router = APIRouter(tags=["users"])
 Role = Literal["user", "operator"]
@@ -33,6 +33,13 @@ class Verified(BaseModel):
 
     user_id: UUID
     username: str
+    role: Role
+
+
+class Active(BaseModel):
+    """Who may work."""
+
+    user_id: UUID
     role: Role
 
 
@@ -80,6 +87,12 @@ async def verify(login: Login, parts: PartsOf) -> Any:
     if user is None:
         raise ApiError(401, "username", "no such user with this password", "the name and password of a user")
     return {"user_id": user["id"], "username": user["username"], "role": user["role"]}
+
+
+@router.get("/auth/user", response_model=Active)
+async def who(caller: CallerOf) -> Any:
+    """Whether who asks may still work: for a gateway whose other backends know no users, and whose tokens outlive these."""
+    return {"user_id": caller.user_id, "role": "operator" if caller.operator else "user"}
 
 
 @router.get("/users", response_model=UserPage)

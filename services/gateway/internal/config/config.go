@@ -33,6 +33,7 @@ type Config struct {
 
 	JWTKeysFile string
 	JWTLifetime time.Duration
+	UserCache   time.Duration // for which algo-service's word counts that a user may still work
 
 	UserRate    int // requests a minute; 0: no limit
 	AddressRate int
@@ -86,6 +87,7 @@ func Read(getenv func(string) string) (Config, error) {
 		Grace:          r.seconds("GRACE_SECONDS", 20),
 		JWTKeysFile:    r.text("JWT_KEYS_FILE", ""),
 		JWTLifetime:    time.Duration(r.number("JWT_EXPIRE_HOURS", 24, 1, 24*365)) * time.Hour,
+		UserCache:      r.seconds("USER_CACHE_SECONDS", 30),
 		UserRate:       r.number("RATE_LIMIT_USER", 120, 0, 1_000_000),
 		AddressRate:    r.number("RATE_LIMIT_ADDRESS", 600, 0, 1_000_000),
 		LoginRate:      r.number("RATE_LIMIT_LOGIN", 10, 0, 1_000_000),

@@ -169,12 +169,13 @@ func TestNobodyThere(t *testing.T) {
 	}
 	at := &url.URL{Scheme: "http", Host: listener.Addr().String()}
 	listener.Close()
-	g := start(t, says(200, `{}`), func(c *config.Config) { c.Algo, c.TTS = at, nil })
+	g := start(t, says(200, `{}`), func(c *config.Config) { c.Algo = at })
 	response, _ := g.refused(g.request("GET", "/api/v1/documents", ""), 503, "algo-service")
 	if response.Header.Get("Retry-After") != "1" {
 		t.Error("it does not say when to try again")
 	}
 	g.refused(g.request("POST", "/api/v1/chat/stream", `{"query": "a"}`), 503, "algo-service")
+	g = start(t, says(200, `{}`), func(c *config.Config) { c.TTS = nil })
 	g.refused(g.request("POST", "/api/v1/voice/synthesize", `{"text": "a"}`), 503, "tts-service")
 }
 

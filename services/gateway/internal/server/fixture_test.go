@@ -52,10 +52,16 @@ type gateway struct {
 	log      *bytes.Buffer // to be read after the end
 }
 
-// start runs a gateway before a backend that is all of them; tweak changes its settings.
+// start runs a gateway before a backend that is all of them, with users who may all work; tweak changes its settings.
 func start(t *testing.T, backend http.Handler, tweak ...func(*config.Config)) *gateway {
 	t.Helper()
-	far := httptest.NewServer(backend)
+	far := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/auth/user" {
+			mayWork(w, r)
+			return
+		}
+		backend.ServeHTTP(w, r)
+	}))
 	t.Cleanup(far.Close)
 	at, err := url.Parse(far.URL)
 	if err != nil {
@@ -68,7 +74,7 @@ func start(t *testing.T, backend http.Handler, tweak ...func(*config.Config)) *g
 	c := config.Config{
 		JWTKeysFile: path, JWTLifetime: 24 * time.Hour, CORSOrigins: []string{"https://voicehelper.local"},
 		MaxConcurrent: 100, MaxUploadBytes: 4 << 20, RequestTimeout: 10 * time.Second, UploadTimeout: 30 * time.Second, ClientStall: 10 * time.Second,
-		StreamIdle: 10 * time.Second, StreamTimeout: 30 * time.Second, Grace: 2 * time.Second,
+		StreamIdle: 10 * time.Second, StreamTimeout: 30 * time.Second, Grace: 2 * time.Second, UserCache: time.Minute,
 		Algo: at, Speech: at, TTS: at, Voice: at,
 	}
 	for _, change := range tweak {
@@ -164,6 +170,11 @@ func says(status int, body string) http.HandlerFunc {
 		w.WriteHeader(status)
 		_, _ = io.WriteString(w, body)
 	}
+}
+
+// mayWork is algo-service's word that a user may still work.
+func mayWork(w http.ResponseWriter, r *http.Request) {
+	says(200, `{"user_id": "`+r.Header.Get("X-User-Id")+`", "role": "user"}`)(w, r)
 }
 
 // soon waits until something holds.

@@ -186,12 +186,17 @@ func (s *Server) verify(ctx context.Context, login []byte, r *http.Request, e *e
 		return account{}, err
 	}
 	request.Header["Idempotency-Key"] = []string{}
-	response, err := s.algo.transport.RoundTrip(request)
+	return s.algo.account(request)
+}
+
+// account is the user that a backend names in its answer to a request.
+func (b *backend) account(request *http.Request) (account, error) {
+	response, err := b.transport.RoundTrip(request)
 	if err != nil {
 		return account{}, err
 	}
 	defer response.Body.Close()
-	if err := s.algo.check(response, answer{kind: "application/json"}); err != nil {
+	if err := b.check(response, answer{kind: "application/json"}); err != nil {
 		return account{}, err
 	}
 	text, err := io.ReadAll(io.LimitReader(response.Body, mostError))
@@ -200,7 +205,7 @@ func (s *Server) verify(ctx context.Context, login []byte, r *http.Request, e *e
 	}
 	var found account
 	if response.StatusCode != http.StatusOK || json.Unmarshal(text, &found) != nil || !(token.Identity{ID: found.ID, Role: found.Role}).Valid() {
-		return account{}, s.algo.unfit("kind", "no user")
+		return account{}, b.unfit("kind", "no user")
 	}
 	return found, nil
 }

@@ -48,6 +48,7 @@ type Server struct {
 	algo, speech, tts, voice *backend
 	watched                  []watched // the backends whose health is told
 	health                   health
+	users                    users
 
 	requests chan struct{} // a place for each request that is served at once
 	flows    chan struct{} // and for each stream and socket
@@ -64,6 +65,7 @@ func New(c config.Config, keys *token.Keys, limiter *limit.Limiter, streams *can
 		config: c, log: log, keys: keys, limiter: limiter, streams: streams, metrics: newMetrics(registry, limiter),
 		requests: make(chan struct{}, c.MaxConcurrent), flows: make(chan struct{}, c.MaxConcurrent),
 	}
+	s.users.words = map[string]*word{}
 	s.life, s.endLife = context.WithCancelCause(context.Background())
 	transport := &http.Transport{
 		DialContext:         (&net.Dialer{Timeout: connectWithin, KeepAlive: 15 * time.Second}).DialContext,
@@ -169,11 +171,11 @@ func (s *Server) routes(pages http.Handler) []route {
 		{method: http.MethodPost, path: api + "/chat/cancel", access: user, takes: jsonBody, serve: s.cancelChat},
 
 		{method: http.MethodPost, path: api + "/voice/transcribe", access: user, takes: audioBody,
-			serve: s.pass(s.speech, "/transcribe", answer{kind: "application/json", long: true})},
+			serve: s.active(s.pass(s.speech, "/transcribe", answer{kind: "application/json", long: true}))},
 		{method: http.MethodPost, path: api + "/voice/synthesize", access: user, takes: jsonBody,
-			serve: s.pass(s.tts, "/synthesize", answer{kind: "audio/*", long: true, again: true})},
+			serve: s.active(s.pass(s.tts, "/synthesize", answer{kind: "audio/*", long: true, again: true}))},
 		{method: http.MethodGet, path: api + "/voice/stream", access: user, flows: true, socket: true, serve: s.join(s.algo, "/voice/stream")},
-		{method: http.MethodGet, path: api + "/voice/call", access: user, flows: true, socket: true, serve: s.join(s.voice, "/call")},
+		{method: http.MethodGet, path: api + "/voice/call", access: user, flows: true, socket: true, serve: s.active(s.join(s.voice, "/call"))},
 
 		{method: http.MethodPost, path: api + "/search", access: user, takes: jsonBody,
 			serve: s.pass(s.algo, "/search", answer{kind: "application/json", again: true})},

@@ -22,7 +22,7 @@ const (
 var errExpired = errors.New("the token expired")
 
 // join passes the messages of a WebSocket between a client and a backend, each whole and bounded. It ends with either of them, with the
-// token, or with the drain.
+// token or its user, or with the drain.
 func (s *Server) join(b *backend, path string) func(http.ResponseWriter, *http.Request, *exchange) {
 	return func(w http.ResponseWriter, r *http.Request, e *exchange) {
 		if b.at == nil {
@@ -60,6 +60,7 @@ func (s *Server) join(b *backend, path string) func(http.ResponseWriter, *http.R
 		gauge.Inc()
 		defer gauge.Dec()
 
+		go s.watch(ctx, e, end)
 		err = exchangeMessages(ctx, near, far)
 		if cause := context.Cause(ctx); cause != nil {
 			err = cause
@@ -158,8 +159,8 @@ func hangUp(near, far *websocket.Conn, err error) {
 	switch {
 	case errors.Is(err, errDraining):
 		code, reason = websocket.StatusServiceRestart, "connect again"
-	case errors.Is(err, errExpired):
-		code, reason = websocket.StatusPolicyViolation, errExpired.Error()
+	case errors.Is(err, errExpired), errors.Is(err, errRemoved):
+		code, reason = websocket.StatusPolicyViolation, err.Error()
 	case errors.Is(err, websocket.ErrMessageTooBig):
 		code, reason = websocket.StatusMessageTooBig, "a message is too large"
 	case errors.As(err, &closed):
@@ -186,6 +187,8 @@ func bySide(err error) string {
 		return "source"
 	case errors.Is(err, errExpired):
 		return "timeout"
+	case errors.Is(err, errRemoved):
+		return "refusal"
 	}
 	return ender(err)
 }
