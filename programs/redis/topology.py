@@ -173,8 +173,8 @@ class Cluster:
         return []
 
     def stale(self) -> list[Known]:
-        """Former selves: what is known of hosts where another answers now. A member tells its name itself: who came later knows none of those
-        that are gone."""
+        """Former selves: what is known of hosts where another answers now. A member tells its name itself: who came later knows no name of
+        those that are gone."""
         hosts = {m.host: m.id for m in self.members}
         everybody = [known for m in self.members for known in m.known.values()]
         names = {known.id: known.host for known in everybody if known.host}
