@@ -87,10 +87,19 @@ def killed(playbook: str, *options: str, task: int | str, delay: float = 0.0) ->
     return ""
 
 
+def mirrors(away: Node) -> list[str]:
+    """Claims on a node's disk that hold a second copy of what a system has, and so may be given up."""
+    claims = [
+        volume["spec"].get("claimRef", {}) for volume in objects("persistentvolumes") if f"-{away.name}-" in volume["metadata"]["name"]
+    ]
+    return [f"{claim['namespace']}/{claim['name']}" for claim in claims if claim.get("name", "").endswith("-mirror")]
+
+
 def anew(away: Node, data: str, seed: int) -> None:
     """Make a node anew, killed once at a task that `seed` chooses: it is as before, and nothing is left to do."""
     before = shell(away.name, f"{_JOINED} || true")
-    options = ["-e", f"node={away.name}", "-e", f"data={data}", "-e", f"accept={','.join(stopping(away))}"]
+    accepted = [*stopping(away), *(mirrors(away) if data == "wipe" else [])]
+    options = ["-e", f"node={away.name}", "-e", f"data={data}", "-e", f"accept={','.join(accepted)}"]
     line = killed("playbooks/reprovision.yml", *options, task=random.Random(seed).randrange(_TASKS))
     print(f"\n   {away.name}, data={data}, killed at: {line or 'its end'}", flush=True)
     run("playbooks/reprovision.yml", *options)
