@@ -60,7 +60,7 @@ def with_services(text: str, results: dict[str, Any]) -> str:
         "\n\n".join(
             [
                 text.partition(SERVICES)[0].rstrip(),
-                f"{SERVICES}",
+                SERVICES,
                 f"By `make load`, on {results['date']}, in a lab of three nodes, whose cores data systems and clients share. Models "
                 "are the lab's: MiniLM of 384 dimensions, SmolLM2-135M, small engines of speech. Times in milliseconds.",
                 _table(("Request", "p50", "p95", "p99", "A second", "Asked", "Failed"), requests, right=6),

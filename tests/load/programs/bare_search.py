@@ -68,7 +68,7 @@ def search(order, settings):
 
 
 def recall(order, settings):
-    """The share, and whether the best is among them."""
+    """Which share of them it is."""
     vectors, asked = (made(order[name], settings.vector_dimension, seed) for name, seed in (("vectors", 1), ("queries", 2)))
     wanted = np.argsort(-(asked @ vectors.T), axis=1)[:, :BEST]
     found = []

@@ -33,9 +33,11 @@ def client(order, turns, until, told):
                 told["first"].extend([time.monotonic() - began for line in answer if line.startswith(mark)][:1])
             else:
                 answer.read()
-            told["whole"].append(time.monotonic() - began)
-            if answer.status != 200:
+            if answer.status == 200:
+                told["whole"].append(time.monotonic() - began)
+            else:  # a refusal is quick, and no answer
                 told["errors"][str(answer.status)] += 1
+                time.sleep(0.2)
         except (OSError, http.client.HTTPException) as error:
             told["errors"][type(error).__name__] += 1
             link.close()
